@@ -1,0 +1,32 @@
+package status
+
+// Explanation answers whether a source would get in, and why. Allowed is the policy's word whatever the mode.
+type Explanation struct {
+	Allowed bool     `json:"allowed"`
+	Service string   `json:"service"` // empty: the port belongs to no service, so the firewall leaves it alone
+	Source  string   `json:"source"`
+	Port    uint16   `json:"port"`
+	Groups  []string `json:"groups"` // the groups that the source belongs to
+	Reason  string   `json:"reason"`
+	Beyond  []string `json:"beyond"` // other tables' base chains on the way
+}
+
+// Plan is what applying the declared policy would change in the kernel, as lines in nft's notation that begin with
+// "+ " or "- ".
+type Plan struct {
+	Changes []string `json:"changes"`
+}
+
+// Applied tells what an apply or a remove did.
+type Applied struct {
+	Changes  []string `json:"changes"` // as in Plan
+	Enforced bool     `json:"enforced"`
+	Summary  string   `json:"summary"`
+}
+
+// EventQuery selects events; the zero value selects all that are kept.
+type EventQuery struct {
+	After uint64   `json:"after"` // only events with a greater Sequence
+	Kinds []string `json:"kinds"` // none: every kind
+	Limit int      `json:"limit"` // the newest so many; 0: all
+}

@@ -14,7 +14,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -26,7 +25,6 @@ import (
 type Options struct {
 	NetNS       int  // a file descriptor of the network namespace; 0: the caller's
 	HighestGrip Grip // the highest rung to use; the zero value is the best the kernel has
-	Log         *slog.Logger
 	Now         func() time.Time
 }
 
@@ -50,9 +48,6 @@ type Table struct {
 func Open(ctx context.Context, o Options) (*Table, error) {
 	if o.Now == nil {
 		o.Now = time.Now
-	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
 	}
 	t := &Table{opts: o}
 	var err error

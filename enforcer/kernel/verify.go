@@ -151,12 +151,12 @@ func (t *Table) bless(ctx context.Context) error {
 	f.expectElements(t.committed)
 	c := ruleset.Diff(have, withoutElements(t.committed))
 	if c.Rebuild || !sameSums(f.elements, d) || d.table.flags != t.grip.flags() {
-		return fmt.Errorf("%w: %v", errDiffers, c.Lines())
+		return fmt.Errorf("%w: %v", ErrDiffers, c.Lines())
 	}
 	f.shape = shapeOf(f.seed, d)
 	t.blessed = f
 	return nil
 }
 
-// errDiffers: somebody was faster than our read-back, or the kernel took the batch for something else.
-var errDiffers = errors.New("the kernel does not hold what was committed")
+// ErrDiffers: somebody was faster than our read-back, or the kernel took the batch for something else.
+var ErrDiffers = errors.New("the kernel does not hold what was committed")

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"maps"
+	"math"
 	"net/netip"
 	"slices"
 	"strings"
@@ -11,9 +12,19 @@ import (
 // widestPrefix is the shortest prefix a group may hold: nobody's admins own a 256th of the Internet.
 const widestPrefix = 8
 
-// widestAddresses are ranges that must not be covered by the union of a group's prefixes.
-func widestAddresses() []netip.Prefix {
-	return []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("2000::/3")}
+// tooManyAddresses says whether the prefixes together cover half of what hosts can have: a group is a set of hosts, and
+// the world can be written in pieces too.
+func tooManyAddresses(prefixes []netip.Prefix) bool {
+	const half = 0.5
+	var share4, share6 float64
+	for _, p := range Coalesce(prefixes) {
+		if p.Addr().Is4() {
+			share4 += math.Exp2(-float64(p.Bits()))
+		} else if globalUnicast := netip.MustParsePrefix("2000::/3"); globalUnicast.Overlaps(p) {
+			share6 += math.Exp2(-float64(max(0, p.Bits()-globalUnicast.Bits())))
+		}
+	}
+	return share4 >= half || share6 >= half
 }
 
 // reservedAddresses are ranges that can never be the source of a remote peer: they would open a service to local
@@ -136,12 +147,9 @@ func CheckGroup(name string, prefixes []netip.Prefix) []Violation {
 	for _, p := range prefixes {
 		found = append(found, checkPrefix(name, p)...)
 	}
-	set := ipSet(prefixes)
-	for _, all := range widestAddresses() {
-		if set.ContainsPrefix(all) {
-			add(all, fmt.Sprintf("the prefixes together cover all of %s", all),
-				"the addresses of the hosts in this group, or `from: [anyone]` on the service")
-		}
+	if tooManyAddresses(prefixes) {
+		add(netip.Prefix{}, "the prefixes together cover half of all addresses or more",
+			"the addresses of the hosts in this group, or `from: [anyone]` on the service")
 	}
 	return found
 }

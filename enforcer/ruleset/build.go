@@ -32,6 +32,11 @@ type Surroundings struct {
 	Bridges []string // interfaces of container bridges, sorted
 }
 
+// Equal says whether both ask for the same chains.
+func (s Surroundings) Equal(other Surroundings) bool {
+	return s.NAT == other.NAT && slices.Equal(s.Bridges, other.Bridges)
+}
+
 // Build makes the ruleset that enforces the policy in these surroundings.
 func Build(p policy.Policy, around Surroundings) Ruleset {
 	var r Ruleset

@@ -13,9 +13,12 @@ package ruleset
 import (
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go4.org/netipx"
+
+	"github.com/nakama-warden/nakama-warden/enforcer/policy"
 )
 
 // TableName is the name of the one table, in the inet family.
@@ -108,6 +111,18 @@ func ranges(prefixes []netip.Prefix, family Family) []netipx.IPRange {
 		}
 	}
 	return found
+}
+
+// Groups returns the addresses of the groups whose sets the ruleset holds.
+func (r Ruleset) Groups() policy.Roster {
+	groups := policy.Roster{}
+	for _, s := range r.Sets {
+		group := strings.TrimSuffix(s.Name, strconv.Itoa(int(s.Family)))
+		for _, r := range s.Ranges {
+			groups[group] = append(groups[group], r.Prefixes()...)
+		}
+	}
+	return groups
 }
 
 // compareRanges orders ranges by their first, then their last address.

@@ -1,0 +1,55 @@
+# Everything a person or a machine runs here. `make` alone lists the targets.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS   += --no-builtin-rules --no-print-directory
+.DEFAULT_GOAL := help
+
+# Where Go's own instructions install it, for shells that do not look there.
+export PATH := $(PATH):/usr/local/go/bin
+
+GO       ?= go
+FUZZTIME ?= 30s
+BENCH    ?= .
+DEMO     ?=
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: demo
+demo: build ## a fleet in network namespaces, guarded, attacked and repaired (DEMO=--keep: leave it up)
+	@bin/nakama-warden demo $(DEMO)
+
+.PHONY: build
+build: ## the static binary, into bin/
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/nakama-warden ./cmd/nakama-warden
+
+.PHONY: test
+test: ## lint, build, every test and the demo; as root also as an ordinary user
+	@test/setup.sh
+	@$(MAKE) lint build
+	@GO='$(GO)' test/run.sh
+
+.PHONY: lint
+lint: ## gofmt, go vet, staticcheck, the import rule
+	@GO='$(GO)' test/lint.sh
+
+.PHONY: bench
+bench: ## every benchmark (BENCH=pattern)
+	@$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for FUZZTIME (30s)
+	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' test/fuzz.sh
+
+.PHONY: packages
+packages: ## deb and rpm: not possible in this version
+	@echo 'packages: this version has no deb or rpm; `make build` gives one static binary, bin/nakama-warden' >&2; exit 1
+
+.PHONY: clean
+clean: ## remove what was built
+	@rm -rf bin dist

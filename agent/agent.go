@@ -1,0 +1,175 @@
+// Package agent is the daemon: it wires the parts, starts and awaits their loops, reloads, and shuts down.
+//
+// The way of the data is one: config and fleet say what is wanted, the enforcer holds the kernel to it, and
+// status.Host, put together here from snapshots, is what everybody else reads. The parts end in the opposite order of
+// their start, so that the last events are still written down.
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/nakama-warden/nakama-warden/agent/config"
+	"github.com/nakama-warden/nakama-warden/agent/control"
+	"github.com/nakama-warden/nakama-warden/agent/journal"
+	"github.com/nakama-warden/nakama-warden/agent/store"
+	"github.com/nakama-warden/nakama-warden/agent/web"
+	"github.com/nakama-warden/nakama-warden/enforcer"
+	"github.com/nakama-warden/nakama-warden/enforcer/kernel"
+	"github.com/nakama-warden/nakama-warden/status"
+)
+
+// Options are what the command line knows.
+type Options struct {
+	ConfigPath string
+	StateDir   string
+	Version    string
+	Log        *slog.Logger
+	Reload     <-chan os.Signal // SIGHUP; may be nil
+}
+
+// ErrNothingToEnforce: the configuration is invalid and no policy was stored by an earlier run. Restarting does not help.
+var ErrNothingToEnforce = errors.New("the configuration is invalid, and no policy of an earlier run is stored")
+
+// The files below the state directory.
+const (
+	storeFile  = "warden.db"
+	socketFile = "control.sock"
+)
+
+// SocketPath is where a daemon with this state directory listens.
+func SocketPath(stateDir string) string { return filepath.Join(stateDir, socketFile) }
+
+// daemon is everything that runs.
+type daemon struct {
+	o        Options
+	started  time.Time
+	hostname string
+
+	store    *store.Store
+	journal  *journal.Journal
+	table    *kernel.Table
+	enforcer *enforcer.Enforcer
+
+	steering
+}
+
+// Run is the daemon. It returns nil when ctx ended and everything was left in order.
+func Run(ctx context.Context, o Options) error {
+	if err := os.MkdirAll(o.StateDir, 0o700); err != nil {
+		return fmt.Errorf("make state directory: %w", err)
+	}
+	listener, err := control.Listen(SocketPath(o.StateDir))
+	if err != nil {
+		return fmt.Errorf("open control socket: %w", err)
+	}
+	defer listener.Close() // for the ways out before Serve owns it
+	d := &daemon{o: o, started: time.Now()}
+	if d.hostname, err = os.Hostname(); err != nil {
+		return fmt.Errorf("read hostname: %w", err)
+	}
+	if d.store, err = store.Open(filepath.Join(o.StateDir, storeFile), store.Options{}); err != nil {
+		return fmt.Errorf("open store: %w", err)
+	}
+	d.journal = journal.New(o.Log, d.store, time.Now)
+
+	return errors.Join(d.withJournal(ctx, func(ctx context.Context) error {
+		cfg, wish, err := d.firstWish()
+		if err != nil {
+			return err
+		}
+		if d.table, err = kernel.Open(ctx, kernel.Options{HighestGrip: highestGrip(cfg)}); err != nil {
+			return err
+		}
+		d.enforcer = enforcer.New(d.table, d.journal.Tell)
+		return errors.Join(d.withEnforcer(ctx, func(ctx context.Context) error {
+			d.begin(ctx, cfg, wish)
+			d.serve(ctx, listener)
+			return nil
+		}), d.table.Close())
+	}), d.store.Close())
+}
+
+// withJournal runs body while events are written down, and those of its end too.
+func (d *daemon) withJournal(ctx context.Context, body func(context.Context) error) error {
+	journalCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var writing sync.WaitGroup
+	writing.Go(func() { _ = d.journal.Run(journalCtx) }) // always nil
+	defer writing.Wait()
+	defer stop()
+	if problem := d.store.Problem(); problem != "" {
+		d.journal.Tell(status.Event{Kind: status.KindStoreDegraded, Summary: problem})
+	}
+	return body(ctx)
+}
+
+// withEnforcer runs body while the kernel is held to the policy, and lets go of it afterwards, rules in place.
+func (d *daemon) withEnforcer(ctx context.Context, body func(context.Context) error) error {
+	enforcerCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan error, 1)
+	go func() { ended <- d.enforcer.Run(enforcerCtx) }()
+	err := body(ctx)
+	stop()
+	err = errors.Join(err, <-ended)
+	d.journal.Tell(status.Event{Kind: status.KindStopped, Summary: "nakama-warden stops; the rules stay as they are"})
+	return err
+}
+
+// serve starts what others see of us and waits until ctx ends and all of it with it.
+func (d *daemon) serve(ctx context.Context, listener controlListener) {
+	var parts sync.WaitGroup
+	parts.Go(func() { d.steer(ctx) })
+	parts.Go(func() { d.watchdog(ctx) })
+	parts.Go(func() {
+		if err := control.Serve(ctx, listener, d); err != nil {
+			d.o.Log.Error("the control socket ended", "error", err)
+		}
+	})
+	parts.Go(func() { d.serveWeb(ctx) })
+	d.notifyReady()
+	parts.Wait()
+	d.notifyStopping()
+}
+
+// webRetry is how long a web server that could not listen waits: somebody else may have the port for a moment. The
+// firewall does not depend on it.
+const webRetry = 5 * time.Second
+
+func (d *daemon) serveWeb(ctx context.Context) {
+	cfg := d.configuration()
+	for ctx.Err() == nil {
+		err := web.Serve(ctx, web.Options{
+			Host:       d.host,
+			Ready:      func() bool { return !d.enforcer.Snapshot().Firewall.LastVerified.IsZero() },
+			Events:     d.journal.Events,
+			Listen:     cfg.Web.Listen,
+			ConfigFile: cfg.Web.ConfigFile,
+			Log:        d.o.Log,
+			Version:    d.o.Version,
+		})
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		d.o.Log.Error("the web server cannot listen; everything else goes on", "listen", cfg.Web.Listen, "error", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(webRetry):
+		}
+	}
+}
+
+// highestGrip translates firewall.grip. Held needs a keeper of descriptors, which this version does not have: it falls
+// to the rung below.
+func highestGrip(cfg *config.Config) kernel.Grip {
+	switch cfg.Firewall.Grip {
+	case config.GripWatched, config.GripHeld:
+		return kernel.Watched
+	}
+	return kernel.AnyGrip
+}

@@ -1,0 +1,163 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/nakama-warden/nakama-warden/agent/config"
+	"github.com/nakama-warden/nakama-warden/agent/control"
+	"github.com/nakama-warden/nakama-warden/enforcer/policy"
+	"github.com/nakama-warden/nakama-warden/status"
+)
+
+// controlListener is the socket that control serves on.
+type controlListener = net.Listener
+
+var _ control.Backend = (*daemon)(nil)
+
+// Status implements control.Backend.
+func (d *daemon) Status(context.Context) (status.Host, error) { return d.host(), nil }
+
+// Plan tells what applying the file on disk would change in the kernel. It changes nothing.
+func (d *daemon) Plan(ctx context.Context) (status.Plan, error) {
+	cfg, err := config.Load(d.o.ConfigPath)
+	if err != nil {
+		return status.Plan{}, err
+	}
+	wish, err := wishOf(cfg, newFleet(cfg, readOnly{d.store}, nil).Load(ctx), "plan")
+	if err != nil {
+		return status.Plan{}, err
+	}
+	changes, err := d.enforcer.Plan(ctx, wish.Policy)
+	return status.Plan{Changes: nonNil(changes)}, err
+}
+
+// Apply makes the file on disk the configuration in force, after Remove too.
+func (d *daemon) Apply(ctx context.Context) (status.Applied, error) {
+	var changes []string
+	err := d.order(ctx, func(ctx context.Context) error {
+		cfg, err := config.Load(d.o.ConfigPath)
+		if err != nil {
+			d.tellInvalid(err)
+			return err
+		}
+		changes, err = d.takeOver(ctx, cfg, "apply"+by(ctx))
+		return err
+	})
+	return d.applied(changes), err
+}
+
+func (d *daemon) applied(changes []string) status.Applied {
+	firewall := d.enforcer.Snapshot().Firewall
+	return status.Applied{
+		Changes:  nonNil(changes),
+		Enforced: firewall.Verified,
+		Summary:  fmt.Sprintf("%s, %s: policy %s, %d changes", firewall.State, firewall.Mode, firewall.PolicyHash, len(changes)),
+	}
+}
+
+// Remove takes the rules out until Apply or a restart.
+func (d *daemon) Remove(ctx context.Context) (status.Applied, error) {
+	if err := d.enforcer.Remove(ctx); err != nil {
+		return status.Applied{}, err
+	}
+	return status.Applied{Changes: []string{}, Summary: "the rules were taken out of the kernel, until `nakama-warden apply` or a restart"}, nil
+}
+
+// Reload reads the configuration again.
+func (d *daemon) Reload(ctx context.Context) error {
+	return d.order(ctx, func(ctx context.Context) error { return d.reload(ctx, "reload"+by(ctx)) })
+}
+
+// by names who asked, as far as the socket knows.
+func by(ctx context.Context) string {
+	peer, known := control.Peer(ctx)
+	if !known {
+		return ""
+	}
+	return fmt.Sprintf(" by uid %d, pid %d", peer.UID, peer.PID)
+}
+
+// Explain answers from the policy that is enforced.
+func (d *daemon) Explain(_ context.Context, source netip.Addr, port uint16) (status.Explanation, error) {
+	return explain(d.enforcer.Snapshot().Policy, source, port), nil
+}
+
+func explain(p policy.Policy, source netip.Addr, port uint16) status.Explanation {
+	v := p.Explain(source, port)
+	return status.Explanation{Allowed: v.Allowed, Service: v.Service, Source: source.String(), Port: port,
+		Groups: nonNil(v.Groups), Reason: v.Reason, Beyond: []string{}}
+}
+
+// Events implements control.Backend.
+func (d *daemon) Events(_ context.Context, q status.EventQuery) ([]status.Event, error) {
+	return d.journal.Events(q)
+}
+
+// Follow implements control.Backend.
+func (d *daemon) Follow(ctx context.Context, after uint64, each func(status.Event) error) error {
+	for {
+		changed := d.journal.Changed()
+		events, err := d.journal.Events(status.EventQuery{After: after})
+		if err != nil {
+			return err
+		}
+		for _, e := range events {
+			if err := each(e); err != nil {
+				return err
+			}
+			after = e.Sequence
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-changed:
+		}
+	}
+}
+
+// AcceptShrink is a person's word that the held addresses of a group may go.
+func (d *daemon) AcceptShrink(ctx context.Context, group string) (status.Applied, error) {
+	var changes []string
+	err := d.order(ctx, func(ctx context.Context) error {
+		f := d.fleetInForce()
+		if f == nil {
+			return errors.New("the stored policy is enforced: mend the configuration first")
+		}
+		if err := f.AcceptShrink(group); err != nil {
+			return err
+		}
+		wish, err := wishOf(d.configuration(), f.Load(ctx), "shrink of "+group+" accepted"+by(ctx))
+		if err != nil {
+			return err
+		}
+		changes, err = d.put(ctx, wish)
+		return err
+	})
+	return d.applied(changes), err
+}
+
+// readOnly is a store that remembers nothing, for a fleet that only looks.
+type readOnly struct{ fleetStorage }
+
+type fleetStorage interface {
+	Put(bucket, key string, value any) error
+	Get(bucket, key string, into any) (found bool, err error)
+}
+
+// Put implements fleet.Storage.
+func (readOnly) Put(string, string, any) error { return nil }
+
+func nonNil(lines []string) []string {
+	if lines == nil {
+		return []string{}
+	}
+	return lines
+}
+
+// freshness bounds the age of a loop's last round for the daemon to count as alive.
+const freshness = 10 * time.Second

@@ -1,0 +1,187 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/nakama-warden/nakama-warden/agent/config"
+	"github.com/nakama-warden/nakama-warden/agent/control"
+	"github.com/nakama-warden/nakama-warden/agent/store"
+	"github.com/nakama-warden/nakama-warden/enforcer"
+	"github.com/nakama-warden/nakama-warden/enforcer/kernel"
+	"github.com/nakama-warden/nakama-warden/enforcer/ruleset"
+	"github.com/nakama-warden/nakama-warden/status"
+)
+
+// Local answers where no daemon runs: it reads the file, the store and the kernel by itself.
+type Local struct{ o Options }
+
+var _ control.Backend = Local{}
+
+// NewLocal makes a Local for these paths.
+func NewLocal(o Options) Local { return Local{o: o} }
+
+// at is everything that a command without a daemon needs.
+type at struct {
+	config *config.Config
+	wish   enforcer.Wish
+	groups []status.Group
+	store  *store.Store
+}
+
+// read reads the file, and the roster as far as it is known.
+func (l Local) read(ctx context.Context, readOnlyStore bool) (*at, error) {
+	cfg, err := config.Load(l.o.ConfigPath)
+	if err != nil {
+		return nil, err
+	}
+	s, err := store.Open(filepath.Join(l.o.StateDir, storeFile), store.Options{ReadOnly: readOnlyStore})
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	f := newFleet(cfg, readOnly{s}, nil)
+	wish, err := wishOf(cfg, f.Load(ctx), "apply")
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return &at{config: cfg, wish: wish, groups: f.Status(), store: s}, nil
+}
+
+// withTable runs body with a table that is looked at, or written once: one that stays after this process must be plain.
+func withTable(ctx context.Context, body func(*kernel.Table) error) error {
+	table, err := kernel.Open(ctx, kernel.Options{HighestGrip: kernel.Watched})
+	if err != nil {
+		return err
+	}
+	return errors.Join(body(table), table.Close())
+}
+
+// change compares the kernel with the file's policy.
+func (a *at) change(ctx context.Context, table *kernel.Table) (ruleset.Change, error) {
+	around, err := table.Around(ctx)
+	if err != nil {
+		return ruleset.Change{}, err
+	}
+	have, err := table.Read(ctx)
+	if err != nil {
+		return ruleset.Change{}, err
+	}
+	return ruleset.Diff(have, ruleset.Build(a.wish.Policy, around)), nil
+}
+
+// Plan implements control.Backend.
+func (l Local) Plan(ctx context.Context) (status.Plan, error) {
+	a, err := l.read(ctx, true)
+	if err != nil {
+		return status.Plan{}, err
+	}
+	plan := status.Plan{Changes: []string{}}
+	err = withTable(ctx, func(table *kernel.Table) error {
+		change, err := a.change(ctx, table)
+		plan.Changes = nonNil(change.Lines())
+		return err
+	})
+	return plan, errors.Join(err, a.store.Close())
+}
+
+// Apply puts the policy into the kernel once; nobody repairs it afterwards.
+func (l Local) Apply(ctx context.Context) (status.Applied, error) {
+	a, err := l.read(ctx, false)
+	if err != nil {
+		return status.Applied{}, err
+	}
+	applied := status.Applied{Changes: []string{}}
+	err = withTable(ctx, func(table *kernel.Table) error {
+		change, err := a.change(ctx, table)
+		if err != nil {
+			return err
+		}
+		if change.Want.Absent() {
+			err = table.Remove(ctx)
+		} else if !change.Empty() {
+			err = table.Commit(ctx, ruleset.Replace(change.Want))
+		}
+		if err != nil {
+			return err
+		}
+		applied = status.Applied{Changes: nonNil(change.Lines()), Enforced: true,
+			Summary: fmt.Sprintf("policy %s is in the kernel (%s); no daemon runs to keep it there", a.wish.Policy.Hash(), a.wish.Mode)}
+		return a.store.Put(policyBucket, wishKey, a.wish)
+	})
+	return applied, errors.Join(err, a.store.Close())
+}
+
+// Remove implements control.Backend.
+func (l Local) Remove(ctx context.Context) (status.Applied, error) {
+	err := withTable(ctx, func(table *kernel.Table) error { return table.Remove(ctx) })
+	return status.Applied{Changes: []string{}, Summary: "the rules were taken out of the kernel"}, err
+}
+
+// Reload implements control.Backend.
+func (l Local) Reload(context.Context) error { return control.ErrNoDaemon }
+
+// Explain answers from the file.
+func (l Local) Explain(ctx context.Context, source netip.Addr, port uint16) (status.Explanation, error) {
+	a, err := l.read(ctx, true)
+	if err != nil {
+		return status.Explanation{}, err
+	}
+	return explain(a.wish.Policy, source, port), a.store.Close()
+}
+
+// Events implements control.Backend.
+func (l Local) Events(_ context.Context, q status.EventQuery) ([]status.Event, error) {
+	s, err := store.Open(filepath.Join(l.o.StateDir, storeFile), store.Options{ReadOnly: true})
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	events, err := s.Events(q)
+	return events, errors.Join(err, s.Close())
+}
+
+// Follow shows what there is: nothing new happens without a daemon.
+func (l Local) Follow(context.Context, uint64, func(status.Event) error) error {
+	return control.ErrNoDaemon
+}
+
+// AcceptShrink implements control.Backend.
+func (l Local) AcceptShrink(context.Context, string) (status.Applied, error) {
+	return status.Applied{}, control.ErrNoDaemon
+}
+
+// Status tells what the kernel holds beside what the file wants.
+func (l Local) Status(ctx context.Context) (status.Host, error) {
+	a, err := l.read(ctx, true)
+	if err != nil {
+		return status.Host{}, err
+	}
+	hostname, err := os.Hostname()
+	if err != nil {
+		return status.Host{}, err
+	}
+	h := status.Host{
+		Time: time.Now(), Hostname: hostname, Version: l.o.Version, Revision: a.config.Revision,
+		Environment: a.config.Environment, Roles: a.config.Roles, Roster: a.groups,
+		Config: status.Config{Path: l.o.ConfigPath, LastReloadOK: true},
+		Firewall: status.Firewall{Mode: string(a.wish.Mode), PolicyHash: a.wish.Policy.Hash(), State: enforcer.StateFailed,
+			Problem: "no daemon runs: nobody repairs the rules (start it with `systemctl start nakama-warden`)"},
+	}
+	err = withTable(ctx, func(table *kernel.Table) error {
+		change, err := a.change(ctx, table)
+		if err != nil {
+			return err
+		}
+		h.Firewall.Verified = change.Empty()
+		if change.Empty() {
+			h.Firewall.State, h.Firewall.LastVerified = enforcer.StateEnforcing, h.Time
+		}
+		h.Services = enforcer.Services(a.wish.Policy, change.Empty())
+		return nil
+	})
+	return h, errors.Join(err, a.store.Close())
+}

@@ -1,0 +1,248 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/nakama-warden/nakama-warden/agent/config"
+	"github.com/nakama-warden/nakama-warden/agent/fleet"
+	"github.com/nakama-warden/nakama-warden/enforcer"
+	"github.com/nakama-warden/nakama-warden/enforcer/policy"
+	"github.com/nakama-warden/nakama-warden/status"
+)
+
+// steering is which configuration is in force and who is who by it. The steer loop changes it; mu guards it for those
+// who read.
+type steering struct {
+	orders chan order
+
+	mu          sync.Mutex
+	config      *config.Config
+	configState status.Config
+	fleet       *fleet.Fleet // nil while a stored policy is enforced for want of a valid file
+	stored      []status.Group
+	fromKernel  policy.Roster // what our table held at the start, for groups that nobody else knows
+}
+
+// order asks the steer loop for something.
+type order struct {
+	do   func(context.Context) error
+	done chan error
+}
+
+// Where the wish is stored.
+const (
+	policyBucket = "policy"
+	wishKey      = "wish"
+)
+
+// firstWish decides what to enforce at the start: the file's policy, else the stored one. wish is nil with a good file.
+func (d *daemon) firstWish() (*config.Config, *enforcer.Wish, error) {
+	d.orders = make(chan order)
+	cfg, err := config.Load(d.o.ConfigPath)
+	if err == nil {
+		return cfg, nil, nil
+	}
+	d.tellInvalid(err)
+	var wish enforcer.Wish
+	found, storedErr := d.store.Get(policyBucket, wishKey, &wish)
+	if storedErr != nil || !found {
+		return nil, nil, errors.Join(ErrNothingToEnforce, err, storedErr)
+	}
+	wish.Why = "the stored policy, because the configuration is invalid"
+	cfg = config.Default()
+	cfg.Path = d.o.ConfigPath
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.configState = status.Config{Path: d.o.ConfigPath, Problem: err.Error(), FromLastStart: true}
+	d.config = cfg
+	return cfg, &wish, nil
+}
+
+// begin puts the first policy into the kernel. A failure is told and tried again by the enforcer; the host is no worse
+// off than without us.
+func (d *daemon) begin(ctx context.Context, cfg *config.Config, wish *enforcer.Wish) {
+	d.journal.Tell(status.Event{Kind: status.KindStarted, Summary: "nakama-warden " + d.o.Version + " started",
+		Fields: map[string]string{"version": d.o.Version}})
+	if have, err := d.table.Read(ctx); err == nil {
+		d.fromKernel = have.Groups()
+	}
+	if wish != nil {
+		_, _ = d.enforcer.Apply(ctx, *wish) // told as an event, and tried again
+		return
+	}
+	if _, err := d.takeOver(ctx, cfg, "start"); err != nil {
+		d.o.Log.Error("the first policy is not in force; it is tried again", "error", err)
+	}
+}
+
+// takeOver makes cfg the configuration in force: its fleet, its policy.
+func (d *daemon) takeOver(ctx context.Context, cfg *config.Config, why string) ([]string, error) {
+	f := newFleet(cfg, d.store, d.journal.Tell)
+	roster := f.Load(ctx)
+	wish, err := wishOf(cfg, d.withRemembered(roster, f.Status()), why)
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	d.config, d.fleet = cfg, f
+	d.configState = status.Config{Path: d.o.ConfigPath, LastReload: time.Now(), LastReloadOK: true}
+	for _, w := range cfg.Warnings {
+		d.configState.Warnings = append(d.configState.Warnings, w.String())
+	}
+	d.mu.Unlock()
+	return d.put(ctx, wish)
+}
+
+// put has the enforcer apply a wish and remembers it for a start with a broken file.
+func (d *daemon) put(ctx context.Context, wish enforcer.Wish) ([]string, error) {
+	changes, err := d.enforcer.Apply(ctx, wish)
+	if err := d.store.Put(policyBucket, wishKey, wish); err != nil {
+		d.o.Log.Warn("the policy could not be stored: a restart with a broken configuration would not know it", "error", err)
+	}
+	return changes, err
+}
+
+// wishOf compiles the policy of a configuration and a roster.
+func wishOf(cfg *config.Config, roster policy.Roster, why string) (enforcer.Wish, error) {
+	p, err := policy.Compile(cfg.HostServices(), roster)
+	if err != nil {
+		return enforcer.Wish{}, err
+	}
+	return enforcer.Wish{Policy: p, Mode: cfg.Firewall.Mode, Revision: cfg.Revision, Why: why}, nil
+}
+
+func newFleet(cfg *config.Config, storage fleet.Storage, tell func(status.Event)) *fleet.Fleet {
+	groups := make(map[string]fleet.Group, len(cfg.Fleet))
+	for name, g := range cfg.Fleet {
+		groups[name] = fleet.Group{Static: g.Static, Files: g.Files}
+	}
+	return fleet.New(fleet.Options{Groups: groups, Services: cfg.HostServices(), Storage: storage, Tell: tell})
+}
+
+// withRemembered fills groups that no source and no store knows with what our table held when we started: the store was
+// lost, and the sources have yet to answer.
+func (d *daemon) withRemembered(roster policy.Roster, groups []status.Group) policy.Roster {
+	filled := roster.Clone()
+	for _, g := range groups {
+		failing := slices.ContainsFunc(g.Sources, func(s status.Source) bool { return !s.Up })
+		if failing && len(roster[g.Name]) == 0 && len(d.fromKernel[g.Name]) > 0 {
+			filled[g.Name] = d.fromKernel[g.Name]
+			d.o.Log.Warn("no source knows the group and none is stored: the addresses in the kernel stay", "group", g.Name)
+		}
+	}
+	return filled
+}
+
+// steer takes rosters and orders until ctx ends. One at a time: a reload replaces the fleet between two rosters.
+func (d *daemon) steer(ctx context.Context) {
+	for ctx.Err() == nil {
+		d.steerFleet(ctx)
+	}
+}
+
+// steerFleet runs the fleet in force until an order replaced it or ctx ends.
+func (d *daemon) steerFleet(ctx context.Context) {
+	fleetCtx, stop := context.WithCancel(ctx)
+	rosters := make(chan policy.Roster)
+	var running sync.WaitGroup
+	f := d.fleetInForce()
+	if f != nil {
+		running.Go(func() { _ = f.Run(fleetCtx, rosters) }) // always nil
+	}
+	end := func() { stop(); running.Wait() }
+	defer end()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case roster := <-rosters:
+			d.onRoster(ctx, roster)
+		case <-d.o.Reload:
+			end()
+			_ = d.reload(ctx, "SIGHUP") // told as an event
+			return
+		case o := <-d.orders:
+			end()
+			o.done <- o.do(ctx)
+			return
+		}
+	}
+}
+
+func (d *daemon) onRoster(ctx context.Context, roster policy.Roster) {
+	f := d.fleetInForce()
+	wish, err := wishOf(d.configuration(), d.withRemembered(roster, f.Status()), "the roster changed")
+	if err != nil {
+		d.o.Log.Error("the roster makes no valid policy; the one before stays", "error", err)
+		return
+	}
+	if d.enforcer.Snapshot().Firewall.State == enforcer.StateRemoved {
+		d.enforcer.Want(wish) // for when a person applies it again
+		return
+	}
+	_, _ = d.put(ctx, wish) // told as an event, and tried again
+}
+
+// reload reads the file and makes it the configuration in force. A bad file changes nothing.
+func (d *daemon) reload(ctx context.Context, why string) error {
+	d.notifyReloading()
+	defer d.notifyReady()
+	cfg, err := config.Load(d.o.ConfigPath)
+	if err == nil {
+		var changes []string
+		if changes, err = d.takeOver(ctx, cfg, why); err == nil {
+			d.journal.Tell(status.Event{Kind: status.KindConfigReloaded,
+				Summary: fmt.Sprintf("the configuration was read again (%s): %d changes in the kernel", why, len(changes)),
+				Fields:  map[string]string{"revision": cfg.Revision, "why": why}})
+			return nil
+		}
+	}
+	d.mu.Lock()
+	d.configState.LastReloadOK, d.configState.Problem = false, err.Error()
+	d.mu.Unlock()
+	d.tellInvalid(err)
+	return err
+}
+
+func (d *daemon) tellInvalid(err error) {
+	d.journal.Tell(status.Event{Kind: status.KindConfigInvalid, Summary: "the configuration is not used: " + err.Error(),
+		Fields: map[string]string{"error": err.Error()}})
+}
+
+// order has the steer loop do something and waits for it.
+func (d *daemon) order(ctx context.Context, do func(context.Context) error) error {
+	o := order{do: do, done: make(chan error, 1)}
+	select {
+	case d.orders <- o:
+		return <-o.done
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (d *daemon) configuration() *config.Config {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.config
+}
+
+func (d *daemon) fleetInForce() *fleet.Fleet {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.fleet
+}
+
+// groupsOf describes the groups of a policy whose sources are not known, as stored ones are.
+func groupsOf(p policy.Policy) []status.Group {
+	var groups []status.Group
+	for _, name := range slices.Sorted(maps.Keys(p.Groups)) {
+		groups = append(groups, status.Group{Name: name, Addresses: len(p.Groups[name])})
+	}
+	return groups
+}

@@ -1,0 +1,60 @@
+package store
+
+import (
+	"slices"
+
+	"github.com/nakama-warden/nakama-warden/status"
+)
+
+// memory keeps things until the process ends.
+type memory struct {
+	values map[string]map[string][]byte
+	list   []status.Event
+	last   uint64 // the sequence given last
+	limit  int
+}
+
+func newMemory(limit int) *memory {
+	return &memory{values: map[string]map[string][]byte{}, limit: limit}
+}
+
+// startAt makes sequences go on after this one, if they are not ahead of it.
+func (m *memory) startAt(last uint64) { m.last = max(m.last, last) }
+
+func (m *memory) put(bucket, key string, value []byte) error {
+	if m.values[bucket] == nil {
+		m.values[bucket] = map[string][]byte{}
+	}
+	m.values[bucket][key] = value
+	return nil
+}
+
+func (m *memory) get(bucket, key string) ([]byte, error) { return m.values[bucket][key], nil }
+
+func (m *memory) appendEvents(events []status.Event) error {
+	for i := range events {
+		m.last++
+		events[i].Sequence = m.last
+	}
+	m.list = append(m.list, events...)
+	if over := len(m.list) - m.limit; over > 0 {
+		m.list = slices.Delete(m.list, 0, over)
+	}
+	return nil
+}
+
+func (m *memory) events(q status.EventQuery) ([]status.Event, error) {
+	var found []status.Event
+	for _, e := range slices.Backward(m.list) {
+		if q.Limit > 0 && len(found) == q.Limit {
+			break
+		}
+		if selects(q, e) {
+			found = append(found, e)
+		}
+	}
+	slices.Reverse(found)
+	return found, nil
+}
+
+func (m *memory) close() error { return nil }

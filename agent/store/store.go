@@ -1,0 +1,209 @@
+// Package store keeps what must outlive the daemon: small JSON values by bucket and key, and a bounded list of events. It is
+// the only writer to the disk.
+//
+// The one idea: the store always works. A file that is corrupt or another program's is set aside and a fresh one made;
+// where nothing can be written, the store works in memory over what the file still tells. Both are told by Problem, and
+// neither keeps a host from being guarded. The file is a bbolt database whose every page is checked before bbolt maps it.
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nakama-warden/nakama-warden/status"
+)
+
+// ErrLocked says that another process holds the file.
+var ErrLocked = errors.New("locked by another process (stop that nakama-warden, or give this one another --state directory)")
+
+// DefaultEventLimit is how many events are kept unless Options say otherwise.
+const DefaultEventLimit = 10000
+
+// Options are the choices of Open; the zero value is a daemon's.
+type Options struct {
+	Now        func() time.Time // time.Now if nil
+	EventLimit int              // DefaultEventLimit if 0; the oldest events go first
+	ReadOnly   bool             // take a snapshot of the file and let go of it; nothing is written
+}
+
+// Store is safe for concurrent use.
+type Store struct {
+	path     string
+	now      func() time.Time
+	limit    int
+	readOnly bool
+
+	// mu guards what follows. It is held during an operation, so that nothing waits on a database that broke under another.
+	mu       sync.Mutex
+	backend  backend
+	standing string // a problem that lasts until the next Open
+	writing  string // why the last write failed
+}
+
+// backend is where things are kept: a bbolt file, or memory.
+type backend interface {
+	put(bucket, key string, value []byte) error
+	get(bucket, key string) ([]byte, error) // nil: not found
+	appendEvents([]status.Event) error      // sets each Sequence
+	events(status.EventQuery) ([]status.Event, error)
+	close() error
+}
+
+// Open opens or makes the file at path, 0600, and its directory, 0700. The only error is ErrLocked.
+func Open(path string, o Options) (*Store, error) {
+	s := &Store{path: path, now: o.Now, limit: o.EventLimit, readOnly: o.ReadOnly}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.limit <= 0 {
+		s.limit = DefaultEventLimit
+	}
+	open := s.openFile
+	if s.readOnly {
+		open = s.openSnapshot
+	}
+	if err := open(); err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	return s, nil
+}
+
+// Problem says in a sentence what keeps the store from being what it should be; empty if nothing does.
+func (s *Store) Problem() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var parts []string
+	for _, part := range []string{s.standing, s.writing} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+// Close lets go of the file. The store must not be used afterwards.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.backend.close(); err != nil {
+		return fmt.Errorf("close %s: %w", s.path, err)
+	}
+	return nil
+}
+
+// Put keeps the value, as JSON, in one synced transaction.
+func (s *Store) Put(bucket, key string, value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("put %s/%s: %w", bucket, key, err)
+	}
+	if err := checkName(bucket); err != nil {
+		return fmt.Errorf("put %s/%s: %w", bucket, key, err)
+	}
+	err = s.write(func(b backend) error { return b.put(bucket, key, text) })
+	if err != nil {
+		return fmt.Errorf("put %s/%s: %w", bucket, key, err)
+	}
+	return nil
+}
+
+// Get fills into with the value. A value that does not fit into it counts as not found, with an error that says so; what
+// is in into is then undefined.
+func (s *Store) Get(bucket, key string, into any) (found bool, err error) {
+	if err := checkName(bucket); err != nil {
+		return false, fmt.Errorf("get %s/%s: %w", bucket, key, err)
+	}
+	var text []byte
+	err = s.do(func(b backend) (err error) {
+		text, err = b.get(bucket, key)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("get %s/%s: %w", bucket, key, err)
+	}
+	if text == nil {
+		return false, nil
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return false, fmt.Errorf("get %s/%s: the stored value does not fit: %w", bucket, key, err)
+	}
+	return true, nil
+}
+
+// AppendEvents keeps the events, in one synced transaction, and gives each its Sequence, in place. Sequences ascend
+// strictly, also over restarts.
+func (s *Store) AppendEvents(events []status.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	if err := s.write(func(b backend) error { return b.appendEvents(events) }); err != nil {
+		return fmt.Errorf("append events: %w", err)
+	}
+	return nil
+}
+
+// Events returns the events that the query selects, oldest first.
+func (s *Store) Events(q status.EventQuery) (found []status.Event, err error) {
+	err = s.do(func(b backend) (err error) {
+		found, err = b.events(q)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read events: %w", err)
+	}
+	return found, nil
+}
+
+// write is do for what changes something; its last outcome is part of Problem.
+func (s *Store) write(op func(backend) error) error {
+	if s.readOnly {
+		return errors.New("the store was opened for reading only")
+	}
+	err := s.do(op)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.writing = ""
+	if err != nil {
+		s.writing = fmt.Sprintf("write %s: %v", s.path, err)
+	}
+	return err
+}
+
+// do runs one operation. A database that broke under it is never touched again: whoever panicked may hold its locks.
+func (s *Store) do(op func(backend) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := op(s.backend)
+	if !errors.Is(err, errBroken) {
+		return err
+	}
+	if closeErr := s.backend.close(); closeErr != nil {
+		err = errors.Join(err, closeErr)
+	}
+	s.workInMemory(newMemory(s.limit), err)
+	return err
+}
+
+// workInMemory is for what cannot be kept on disk until the next Open.
+func (s *Store) workInMemory(m *memory, why error) {
+	// Numbers that whoever follows the events has not seen yet: the file's may be out of reach.
+	m.startAt(s.sequenceAfterLoss())
+	s.backend = m
+	s.standing = fmt.Sprintf("%s is kept in memory only, until the next start: %v", s.path, why)
+}
+
+// sequenceAfterLoss is where sequences go on when the last one is not known: with fewer than one event a second over the
+// years, seconds since 1970 are always ahead.
+func (s *Store) sequenceAfterLoss() uint64 { return uint64(max(0, s.now().Unix())) }
+
+// checkName keeps values out of the buckets that the store has for itself.
+func checkName(bucket string) error {
+	if bucket == "" || bucket == eventsBucket || bucket == markBucket {
+		return fmt.Errorf("%q cannot be the name of a bucket of values", bucket)
+	}
+	return nil
+}

@@ -1,0 +1,111 @@
+package web
+
+import (
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"net/http"
+
+	"github.com/nakama-warden/nakama-warden/status"
+)
+
+// Handler answers every route. Only GET and HEAD exist.
+func Handler(o Options) http.Handler {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", metrics(o))
+	mux.HandleFunc("GET /api/v1/status", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, o.Host())
+	})
+	mux.HandleFunc("GET /api/v1/events", o.events)
+	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprintln(w, "healthy") // fails only if the client has gone
+	})
+	mux.HandleFunc("GET /-/ready", o.ready)
+	mux.HandleFunc("GET /{$}", o.index)
+	return guarded(mux)
+}
+
+// guarded adds the headers that keep a browser from doing anything with an answer but showing it.
+func guarded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (o Options) events(w http.ResponseWriter, r *http.Request) {
+	query, err := parseEventQuery(r.URL.RawQuery)
+	if err != nil {
+		refuse(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	events, err := o.Events(query)
+	if err != nil {
+		// The error names files of this host: it is for the log, not for whoever asks.
+		o.Log.Error("events cannot be read", "error", err)
+		refuse(w, http.StatusInternalServerError, "events cannot be read: see the log of nakama-warden")
+		return
+	}
+	if events == nil {
+		events = []status.Event{} // [] and not null: every client can loop over it
+	}
+	answer(w, http.StatusOK, events)
+}
+
+// ready tells whoever starts the game after the firewall that the rules stand.
+func (o Options) ready(w http.ResponseWriter, _ *http.Request) {
+	if o.Ready() {
+		_, _ = fmt.Fprintln(w, "ready") // fails only if the client has gone
+		return
+	}
+	firewall := o.Host().Firewall
+	reason := "not ready: the rules were not yet read back from the kernel (" + firewall.State
+	if firewall.Problem != "" {
+		reason += ": " + firewall.Problem
+	}
+	http.Error(w, reason+")", http.StatusServiceUnavailable)
+}
+
+var indexPage = template.Must(template.New("index").Parse(`<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><title>nakama-warden on {{.Hostname}}</title></head>
+<body>
+<h1>nakama-warden on {{.Hostname}}</h1>
+<p>{{.Firewall.Mode}}, {{.Firewall.State}}; version {{.Version}}</p>
+<ul>
+<li><a href="/metrics">Metrics</a></li>
+<li><a href="/api/v1/status">Status</a></li>
+<li><a href="/api/v1/events">Events</a></li>
+<li><a href="/-/healthy">Health</a></li>
+<li><a href="/-/ready">Readiness</a></li>
+</ul>
+</body>
+</html>
+`))
+
+func (o Options) index(w http.ResponseWriter, _ *http.Request) {
+	host := o.Host()
+	host.Version = o.Version
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_ = indexPage.Execute(w, host) // fails only if the client has gone
+}
+
+func answer(w http.ResponseWriter, code int, value any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(value) // fails only if the client has gone
+}
+
+func refuse(w http.ResponseWriter, code int, problem string) {
+	answer(w, code, struct {
+		Error string `json:"error"`
+	}{problem})
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nakama-warden/nakama-warden/agent"
+	"github.com/nakama-warden/nakama-warden/agent/control"
+	"github.com/nakama-warden/nakama-warden/cmd/nakama-warden/text"
+)
+
+// The paths that every command takes.
+const (
+	defaultConfig = "/etc/nakama-warden/config.yaml"
+	defaultState  = "/var/lib/nakama-warden"
+)
+
+// paths are the flags of every command.
+type paths struct {
+	config string
+	state  string
+}
+
+func newRootCommand() *cobra.Command {
+	var p paths
+	root := &cobra.Command{
+		Use:   "nakama-warden",
+		Short: "Guards a Nakama or CockroachDB host: its firewall, its memory, its operators' sleep",
+		Long: `nakama-warden holds this host's firewall to the topology that its configuration declares:
+players reach Nakama's API and nothing else, and only Nakama reaches the database.
+
+Where the daemon runs, commands ask it through STATE/control.sock; without one they act themselves.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.PersistentFlags().StringVar(&p.config, "config", defaultConfig, "the configuration `file`")
+	root.PersistentFlags().StringVar(&p.state, "state", defaultState, "the `directory` of the daemon's state and socket")
+	root.AddCommand(newRunCommand(&p), newCheckCommand(&p), newPlanCommand(&p), newApplyCommand(&p), newRemoveCommand(&p),
+		newStatusCommand(&p), newExplainCommand(&p), newEventsCommand(&p), newVersionCommand(), newDemoCommand())
+	return root
+}
+
+func (p *paths) options() agent.Options {
+	return agent.Options{ConfigPath: p.config, StateDir: p.state, Version: version}
+}
+
+// backend is the running daemon, or this process where there is none.
+func (p *paths) backend() (control.Backend, error) {
+	client, err := control.Dial(agent.SocketPath(p.state))
+	if errors.Is(err, control.ErrNoDaemon) {
+		return agent.NewLocal(p.options()), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return client, nil
+}
+
+// output is the -o flag: text for people, json for scripts.
+type output struct{ format string }
+
+func (o *output) flag(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&o.format, "output", "o", "text", "`format`: text or json")
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// print writes value as JSON, or has render write it for people.
+func (o *output) print(value any, render func(io.Writer, text.Style) error) error {
+	switch o.format {
+	case "json":
+		return json.NewEncoder(os.Stdout).Encode(value)
+	case "text":
+		return render(os.Stdout, text.StyleFor(os.Stdout))
+	}
+	return fmt.Errorf("unknown output format %q; want text or json", o.format)
+}

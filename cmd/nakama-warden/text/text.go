@@ -1,0 +1,138 @@
+// Package text renders what is known for people: each function writes one value of package status.
+//
+// A value is laid out for a width: cells of a table that do not fit are cut with …, prose is wrapped, since the part
+// of an error that would be cut is the part that helps. Colour carries meaning that the words carry too. Nothing from
+// outside reaches the terminal unescaped.
+package text
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/nakama-warden/nakama-warden/status"
+)
+
+// Style is how a page is laid out. The zero Style is for pipes and files: plain, and lines as long as they are.
+type Style struct {
+	Colour bool
+	Width  int // columns; 0: no limit
+}
+
+// StyleFor returns the style that suits what f is: a terminal gets its width, and colours unless NO_COLOR is set or
+// TERM is dumb.
+func StyleFor(f *os.File) Style {
+	fd := int(f.Fd())
+	if !term.IsTerminal(fd) {
+		return Style{}
+	}
+	width, _, err := term.GetSize(fd)
+	if err != nil || width <= 0 {
+		width = 80 // a serial line does not know its size
+	}
+	return Style{Colour: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb", Width: width}
+}
+
+// Host writes the state of a host: first whether it is safe, then what needs somebody, then the details.
+func Host(w io.Writer, s Style, h status.Host) error {
+	p := page{style: s}
+	p.prose(verdict(h))
+	if who := identity(h); who != "" {
+		p.prose(line{text: who, colour: dim})
+	}
+	for _, need := range needs(h) {
+		p.prose(line{lead: "! ", leadColour: yellow, text: need})
+	}
+	p.services(h.Services)
+	p.roster(h)
+	p.lastDrift(h)
+	p.notes(h)
+	return p.flush(w)
+}
+
+// Plan writes what would change in the kernel.
+func Plan(w io.Writer, s Style, plan status.Plan) error {
+	p := page{style: s}
+	if len(plan.Changes) == 0 {
+		p.prose(line{text: "No changes: the kernel holds the declared policy."})
+		return p.flush(w)
+	}
+	p.changes(plan.Changes)
+	added := count(plan.Changes, "+ ")
+	removed := count(plan.Changes, "- ")
+	p.prose(line{text: fmt.Sprintf("%d to add, %d to remove.", added, removed)})
+	return p.flush(w)
+}
+
+// Applied writes what an apply or a remove did.
+func Applied(w io.Writer, s Style, a status.Applied) error {
+	p := page{style: s}
+	p.changes(a.Changes)
+	if a.Enforced {
+		p.prose(line{lead: "ENFORCED  ", leadColour: green, text: a.Summary})
+	} else {
+		p.prose(line{lead: "NOT ENFORCED  ", leadColour: yellow, text: a.Summary})
+	}
+	return p.flush(w)
+}
+
+// Explanation writes whether a source gets in, and why.
+func Explanation(w io.Writer, s Style, e status.Explanation) error {
+	p := page{style: s}
+	to := fmt.Sprintf("%s to port %d", e.Source, e.Port)
+	if e.Service != "" {
+		to += " (" + e.Service + ")"
+	}
+	if e.Allowed {
+		p.prose(line{lead: "ALLOWED  ", leadColour: green, text: to})
+	} else {
+		p.prose(line{lead: "REFUSED  ", leadColour: red, text: to})
+	}
+	p.prose(line{lead: "why      ", leadColour: dim, text: e.Reason})
+	p.prose(line{lead: "groups   ", leadColour: dim, text: orElse(strings.Join(e.Groups, ", "), "none")})
+	if len(e.Beyond) > 0 {
+		p.prose(line{lead: "beyond   ", leadColour: dim,
+			text: "other tables are on the way and have a word of their own: " + strings.Join(e.Beyond, ", ")})
+	}
+	return p.flush(w)
+}
+
+// Event writes one event: a line, unless the width makes it more.
+func Event(w io.Writer, s Style, e status.Event) error {
+	p := page{style: s}
+	lead := fmt.Sprintf("%s  %-15s  ", e.Time.Format("2006-01-02T15:04:05Z07:00"), e.Kind)
+	p.prose(line{lead: lead, leadColour: eventColour(e.Kind), text: e.Summary, hang: 2})
+	return p.flush(w)
+}
+
+func eventColour(kind string) colour {
+	switch kind {
+	case status.KindPolicyApplied, status.KindSourceBack:
+		return green
+	case status.KindDrift, status.KindPolicyRemoved, status.KindRosterHeld, status.KindSourceFailed:
+		return yellow
+	case status.KindDriftFight, status.KindCommitFailed, status.KindGripLost, status.KindConfigInvalid, status.KindStoreDegraded:
+		return red
+	}
+	return plain
+}
+
+func count(lines []string, prefix string) int {
+	n := 0
+	for _, l := range lines {
+		if strings.HasPrefix(l, prefix) {
+			n++
+		}
+	}
+	return n
+}
+
+func orElse(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}

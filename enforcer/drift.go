@@ -1,0 +1,162 @@
+package enforcer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nakama-warden/nakama-warden/enforcer/kernel"
+	"github.com/nakama-warden/nakama-warden/status"
+)
+
+// cause is why a verification runs: the events of other writers, or the clock.
+type cause struct {
+	at      time.Time
+	writers []kernel.Writer
+	lost    bool
+}
+
+func (c *cause) add(e kernel.Event) {
+	c.lost = c.lost || e.Lost
+	if e.Table && e.By != (kernel.Writer{}) && !slices.Contains(c.writers, e.By) {
+		c.writers = append(c.writers, e.By)
+	}
+}
+
+// by names the writers; empty if the kernel told of none.
+func (c cause) by() string {
+	var names []string
+	for _, w := range c.writers {
+		if !slices.Contains(names, w.Name) {
+			names = append(names, w.Name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// verify compares the kernel with the ruleset and puts right what differs: first repair, then describe.
+func (e *Enforcer) verify(ctx context.Context, c cause) {
+	began := time.Now()
+	drift, err := e.table.Verify(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			e.fail(err)
+			e.verifyAt = began.Add(retryAfter)
+		}
+		return
+	}
+	cost := time.Since(began)
+	e.verifyAt = time.Now().Add(max(verifyAtLeast, time.Duration(float64(cost)/verifyShare)))
+	if drift.None() {
+		e.problem = ""
+		e.confirm()
+		return
+	}
+	e.verified = false
+	switch err := e.replace(ctx, drift.Repair()); {
+	case errors.Is(err, kernel.ErrDiffers):
+		e.doubt()
+	case err != nil:
+		e.inForce = false // from the beginning, with what the surroundings are by then
+		e.retryAt = time.Now().Add(retryAfter)
+		e.fail(fmt.Errorf("repair: %w", err))
+		return
+	default:
+		e.problem = ""
+		e.confirm()
+	}
+	e.record(drift, c)
+}
+
+// record counts and tells a drift that was repaired.
+func (e *Enforcer) record(drift kernel.Drift, c cause) {
+	now := time.Now()
+	kind, changes := drift.Describe()
+	d := status.Drift{Time: now, Kind: kind, Changes: bounded(changes), By: c.by(), Repair: now.Sub(c.at)}
+	e.drifts[kind]++
+	e.repairs.observe(d.Repair.Seconds())
+	e.lastDrift = &d
+	fields := map[string]string{
+		"kind":           kind,
+		"changes":        strings.Join(d.Changes, "\n"),
+		"by":             d.By,
+		"repair_seconds": fmt.Sprintf("%.6f", d.Repair.Seconds()),
+	}
+	if len(c.writers) == 1 {
+		fields["pid"] = fmt.Sprint(c.writers[0].PID)
+	}
+	e.tell(status.Event{Kind: status.KindDrift, Fields: fields,
+		Summary: fmt.Sprintf("%s changed the %s of our table; put right after %s", orSomebody(d.By), kind, d.Repair.Round(10*time.Microsecond))})
+	if by, news := e.fight.drifted(now, d.By); news {
+		e.tell(status.Event{Kind: status.KindDriftFight, Fields: map[string]string{"by": by},
+			Summary: fmt.Sprintf("%s takes our table away again and again: stop one of the two (every attempt is put right meanwhile)", orSomebody(by))})
+	}
+}
+
+func orSomebody(name string) string {
+	if name == "" {
+		return "somebody"
+	}
+	return name
+}
+
+// A fight is fightDrifts repairs within fightWindow.
+const (
+	fightDrifts = 10
+	fightWindow = 10 * time.Second
+	// fightShare is the part of a core that repairs may take during a fight.
+	fightShare = 0.2
+)
+
+// fight notices that somebody takes the table away as fast as it is put back.
+type fight struct {
+	recent []time.Time
+	by     string
+	on     bool
+	cost   time.Duration // of the last round
+}
+
+// drifted counts a repair; news is true when it makes a fight.
+func (f *fight) drifted(now time.Time, by string) (who string, news bool) {
+	f.recent = append(f.recent, now)
+	if len(f.recent) > fightDrifts {
+		f.recent = f.recent[1:]
+	}
+	f.by = by
+	news = !f.on && len(f.recent) == fightDrifts && now.Sub(f.recent[0]) < fightWindow
+	f.on = f.on || news
+	return by, news
+}
+
+// pause is how long a round of a fight waits, so that it takes no more than its share.
+func (f *fight) pause() time.Duration {
+	if !f.on {
+		return 0
+	}
+	return min(time.Duration(float64(f.cost)/fightShare), retryAfter)
+}
+
+// calm waits in a fight, that it may not take the whole core: never long, and the table is in place meanwhile as far as
+// the other side lets it be.
+func (e *Enforcer) calm(ctx context.Context) {
+	if !e.fight.on || e.lastDrift == nil {
+		return
+	}
+	e.fight.cost = min(e.lastDrift.Repair, 10*time.Millisecond)
+	timer := time.NewTimer(e.fight.pause())
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// endFight ends a fight after a window without a drift.
+func (e *Enforcer) endFight(now time.Time) {
+	if f := &e.fight; f.on && now.Sub(f.recent[len(f.recent)-1]) > fightWindow {
+		*f = fight{}
+	}
+}

@@ -1,0 +1,167 @@
+// Package enforcer keeps the kernel at the policy.
+//
+// There is one question, asked after every change of the policy, of the kernel, of the surroundings, or of the clock:
+// does what the kernel holds differ from what we want? If it does, one atomic batch puts it right. One goroutine, Run,
+// owns everything; the others hand it wishes and read snapshots.
+package enforcer
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/nakama-warden/nakama-warden/enforcer/kernel"
+	"github.com/nakama-warden/nakama-warden/enforcer/policy"
+	"github.com/nakama-warden/nakama-warden/enforcer/ruleset"
+	"github.com/nakama-warden/nakama-warden/status"
+)
+
+// Table is the kernel's side of the fence. All verbs may be called again after an error.
+type Table interface {
+	// Read returns what the kernel holds now. A table that is absent is an empty Ruleset, not an error.
+	Read(context.Context) (ruleset.Ruleset, error)
+	// Commit applies the change in one atomic batch: all of it is in force when Commit returns nil.
+	Commit(context.Context, ruleset.Change) error
+	// Verify compares the kernel with what was committed last.
+	Verify(context.Context) (kernel.Drift, error)
+	// Prepare renders the next repair beforehand.
+	Prepare() error
+	// Around reads what else on the host decides the way of packets.
+	Around(context.Context) (ruleset.Surroundings, error)
+	Counters(context.Context) (map[string]status.Count, error)
+	// Release makes the table outlive this process as one that anybody may take over.
+	Release(context.Context) error
+	Remove(context.Context) error
+	// Events tells that somebody else wrote to the table or changed the surroundings.
+	Events() <-chan kernel.Event
+	Grip() (kernel.Grip, string)
+}
+
+// Wish is a policy to keep, and what to say about it when it is applied.
+type Wish struct {
+	Policy   policy.Policy
+	Mode     policy.Mode // the firewall's as a whole, for status
+	Revision string
+	Why      string
+}
+
+// Enforcer holds one Table to the newest Wish.
+type Enforcer struct {
+	table Table
+	tell  func(status.Event)
+
+	wishes   chan Wish    // holds the newest only
+	requests chan request // what others ask the loop to do
+	ended    chan struct{}
+
+	keeper // owned by Run
+
+	mu       sync.Mutex // guards snapshot
+	snapshot Snapshot
+}
+
+// Snapshot is what the enforcer knows, as values.
+type Snapshot struct {
+	Firewall status.Firewall
+	Services []status.Service
+	Policy   policy.Policy // of the newest wish
+	Beat     time.Time     // the last time the loop came round
+}
+
+// request is a piece of work for the goroutine that owns the state.
+type request struct {
+	work func(context.Context)
+	ctx  context.Context
+	done chan struct{}
+}
+
+// errEnded: the loop does not answer any more.
+var errEnded = errors.New("the enforcer has ended")
+
+// New makes an Enforcer. tell must not block.
+func New(table Table, tell func(status.Event)) *Enforcer {
+	grip, reason := table.Grip()
+	e := &Enforcer{
+		table:    table,
+		tell:     tell,
+		wishes:   make(chan Wish, 1),
+		requests: make(chan request),
+		ended:    make(chan struct{}),
+		keeper:   newKeeper(),
+	}
+	e.snapshot.Firewall = status.Firewall{State: StateStarting, Grip: grip.String(), GripReason: reason, Repairs: e.repairs.snapshot()}
+	return e
+}
+
+// The states of status.Firewall.
+const (
+	StateStarting  = "starting"  // nothing was wished for yet
+	StateEnforcing = "enforcing" // the kernel holds the policy, read back
+	StateFailed    = "failed"    // it does not, and is tried again
+	StateRemoved   = "removed"   // a person took the rules out, until apply or restart
+	StateOff       = "off"       // nothing is guarded
+)
+
+// Want replaces the wish. It does not wait for the kernel.
+func (e *Enforcer) Want(w Wish) {
+	for {
+		select {
+		case e.wishes <- w:
+			return
+		default:
+		}
+		select {
+		case <-e.wishes: // an older one that nobody has seen
+		default:
+		}
+	}
+}
+
+// Snapshot returns what is known now. It never waits for the kernel.
+func (e *Enforcer) Snapshot() Snapshot {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.snapshot
+}
+
+// Plan tells what applying a policy would change in the kernel.
+func (e *Enforcer) Plan(ctx context.Context, p policy.Policy) (changes []string, err error) {
+	doErr := e.do(ctx, func(ctx context.Context) {
+		var change ruleset.Change
+		if change, err = e.plan(ctx, p); err == nil {
+			changes = change.Lines()
+		}
+	})
+	return changes, errors.Join(doErr, err)
+}
+
+// Apply puts a wish into the kernel now, after Remove too, and returns what it changed.
+func (e *Enforcer) Apply(ctx context.Context, w Wish) (changes []string, err error) {
+	doErr := e.do(ctx, func(ctx context.Context) {
+		e.wish, e.wished, e.removed = w, true, false
+		changes, err = e.apply(ctx)
+	})
+	return changes, errors.Join(doErr, err)
+}
+
+// Remove takes the rules out of the kernel, until Apply or a restart.
+func (e *Enforcer) Remove(ctx context.Context) error {
+	var err error
+	doErr := e.do(ctx, func(ctx context.Context) { err = e.remove(ctx) })
+	return errors.Join(doErr, err)
+}
+
+// do has the loop run work between two of its rounds and waits for it.
+func (e *Enforcer) do(ctx context.Context, work func(context.Context)) error {
+	r := request{work: work, ctx: ctx, done: make(chan struct{})}
+	select {
+	case e.requests <- r:
+		<-r.done
+		return nil
+	case <-e.ended:
+		return errEnded
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,94 @@
+package enforcer
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/nakama-warden/nakama-warden/enforcer/policy"
+	"github.com/nakama-warden/nakama-warden/enforcer/ruleset"
+	"github.com/nakama-warden/nakama-warden/status"
+)
+
+// publish makes a snapshot for others to read.
+func (e *Enforcer) publish() {
+	grip, reason := e.table.Grip()
+	s := Snapshot{Policy: e.wish.Policy, Beat: time.Now()}
+	s.Firewall = status.Firewall{
+		Mode:         string(e.wish.Mode),
+		Grip:         grip.String(),
+		GripReason:   reason,
+		Verified:     e.verified,
+		LastVerified: e.lastVerified,
+		State:        e.state(),
+		Problem:      e.problem,
+		Drifts:       maps.Clone(e.drifts),
+		LastDrift:    e.lastDrift,
+		Repairs:      e.repairs.snapshot(),
+	}
+	if e.wished {
+		s.Firewall.PolicyHash = e.wish.Policy.Hash()
+	}
+	if e.fight.on {
+		s.Firewall.Fight = orSomebody(e.fight.by)
+	}
+	if s.Firewall.State == StateFailed {
+		s.Firewall.NextAttempt = e.retryAt
+	}
+	for _, c := range e.ruleset.Chains {
+		if c.Hook.Name != "" {
+			s.Firewall.HookedPaths = append(s.Firewall.HookedPaths, c.Hook.Name)
+		}
+	}
+	s.Services = Services(e.wish.Policy, s.Firewall.State == StateEnforcing)
+	for i := range s.Services {
+		e.addTraffic(&s.Services[i])
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.snapshot = s
+}
+
+func (e *Enforcer) state() string {
+	switch {
+	case e.removed:
+		return StateRemoved
+	case !e.wished:
+		return StateStarting
+	case !e.inForce || !e.verified:
+		return StateFailed
+	case e.ruleset.Absent():
+		return StateOff
+	}
+	return StateEnforcing
+}
+
+// Services describes the services of a policy; held says that the kernel holds it, read back.
+func Services(p policy.Policy, held bool) []status.Service {
+	services := make([]status.Service, 0, len(p.Services))
+	for _, s := range p.Services {
+		out := status.Service{
+			Name: s.Name, Role: s.Role, Protocol: string(s.Protocol), Ports: slices.Clone(s.Ports), From: slices.Clone(s.From),
+			Mode: string(s.Mode), RefuseWith: string(s.RefuseWith),
+		}
+		switch {
+		case s.Mode != policy.Enforce:
+			out.Reason = "audit: counted, not refused"
+		case !held:
+			out.Reason = "the kernel does not hold the rules"
+		default:
+			out.Enforced = true
+		}
+		services = append(services, out)
+	}
+	return services
+}
+
+func (e *Enforcer) addTraffic(s *status.Service) {
+	s.Traffic = map[string]status.Count{}
+	for _, verdict := range []string{ruleset.VerdictAllowed, ruleset.VerdictRefused, ruleset.VerdictWouldRefuse} {
+		if count, known := e.traffic.total(ruleset.CounterName(s.Name, verdict)); known {
+			s.Traffic[verdict] = count
+		}
+	}
+}

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/nakama-warden/nakama-warden/agent/config"
 	"github.com/nakama-warden/nakama-warden/agent/control"
 	"github.com/nakama-warden/nakama-warden/agent/journal"
@@ -62,14 +64,13 @@ type daemon struct {
 
 // Run is the daemon. It returns nil when ctx ended and everything was left in order.
 func Run(ctx context.Context, o Options) error {
-	if err := os.MkdirAll(o.StateDir, 0o700); err != nil {
-		return fmt.Errorf("make state directory: %w", err)
-	}
-	listener, err := control.Listen(SocketPath(o.StateDir))
+	listener, err := listenControl(o)
 	if err != nil {
-		return fmt.Errorf("open control socket: %w", err)
+		return err
 	}
-	defer listener.Close() // for the ways out before Serve owns it
+	if listener != nil {
+		defer listener.Close() // for the ways out before Serve owns it
+	}
 	d := &daemon{o: o, started: time.Now()}
 	if d.hostname, err = os.Hostname(); err != nil {
 		return fmt.Errorf("read hostname: %w", err)
@@ -82,9 +83,11 @@ func Run(ctx context.Context, o Options) error {
 	return errors.Join(d.withJournal(ctx, func(ctx context.Context) error {
 		cfg, wish, err := d.firstWish()
 		if err != nil {
-			return err
+			return errors.Join(err, leaveTable(ctx))
 		}
-		if d.table, err = kernel.Open(ctx, kernel.Options{HighestGrip: highestGrip(cfg)}); err != nil {
+		kept := keptSocket()
+		options := kernel.Options{HighestGrip: highestGrip(cfg), Keeper: newDescriptorStore(kept), Kept: kept}
+		if d.table, err = kernel.Open(ctx, options); err != nil {
 			return err
 		}
 		d.enforcer = enforcer.New(d.table, d.journal.Tell)
@@ -94,6 +97,25 @@ func Run(ctx context.Context, o Options) error {
 			return nil
 		}), d.table.Close())
 	}), d.store.Close())
+}
+
+// listenControl opens the control socket. A disk that cannot be written to keeps the command line out, not the rules:
+// then there is no listener, and no error.
+func listenControl(o Options) (controlListener, error) {
+	err := os.MkdirAll(o.StateDir, 0o700)
+	if err == nil {
+		var listener controlListener
+		if listener, err = control.Listen(SocketPath(o.StateDir)); err == nil {
+			return listener, nil
+		}
+	}
+	for _, disk := range []error{unix.EROFS, unix.ENOSPC, unix.EDQUOT, unix.EIO} {
+		if errors.Is(err, disk) {
+			o.Log.Error("no control socket: commands cannot ask this daemon; everything else goes on", "error", err)
+			return nil, nil
+		}
+	}
+	return nil, fmt.Errorf("open control socket: %w", err)
 }
 
 // withJournal runs body while events are written down, and those of its end too.
@@ -126,11 +148,13 @@ func (d *daemon) serve(ctx context.Context, listener controlListener) {
 	var parts sync.WaitGroup
 	parts.Go(func() { d.steer(ctx) })
 	parts.Go(func() { d.watchdog(ctx) })
-	parts.Go(func() {
-		if err := control.Serve(ctx, listener, d); err != nil {
-			d.o.Log.Error("the control socket ended", "error", err)
-		}
-	})
+	if listener != nil {
+		parts.Go(func() {
+			if err := control.Serve(ctx, listener, d); err != nil {
+				d.o.Log.Error("the control socket ended", "error", err)
+			}
+		})
+	}
 	parts.Go(func() { d.serveWeb(ctx) })
 	d.notifyReady()
 	parts.Wait()
@@ -164,12 +188,27 @@ func (d *daemon) serveWeb(ctx context.Context) {
 	}
 }
 
-// highestGrip translates firewall.grip. Held needs a keeper of descriptors, which this version does not have: it falls
-// to the rung below.
+// leaveTable makes a table that a predecessor owned a plain one, where systemd kept its socket for us: we are about to
+// exit, and its rules must not go with us.
+func leaveTable(ctx context.Context) error {
+	kept := keptSocket()
+	if kept == nil {
+		return nil
+	}
+	table, err := kernel.Open(ctx, kernel.Options{Keeper: newDescriptorStore(kept), Kept: kept})
+	if err != nil {
+		return err
+	}
+	return errors.Join(table.Release(ctx), table.Close())
+}
+
+// highestGrip translates firewall.grip.
 func highestGrip(cfg *config.Config) kernel.Grip {
 	switch cfg.Firewall.Grip {
-	case config.GripWatched, config.GripHeld:
+	case config.GripWatched:
 		return kernel.Watched
+	case config.GripHeld:
+		return kernel.Held
 	}
 	return kernel.AnyGrip
 }

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"time"
 
 	"github.com/nakama-warden/nakama-warden/agent/config"
 	"github.com/nakama-warden/nakama-warden/agent/control"
+	"github.com/nakama-warden/nakama-warden/enforcer"
 	"github.com/nakama-warden/nakama-warden/enforcer/policy"
 	"github.com/nakama-warden/nakama-warden/status"
 )
@@ -23,21 +23,25 @@ var _ control.Backend = (*daemon)(nil)
 func (d *daemon) Status(context.Context) (status.Host, error) { return d.host(), nil }
 
 // Plan tells what applying the file on disk would change in the kernel. It changes nothing.
-func (d *daemon) Plan(ctx context.Context) (status.Plan, error) {
+func (d *daemon) Plan(ctx context.Context, r status.PlanRequest) (status.Plan, error) {
 	cfg, err := config.Load(d.o.ConfigPath)
 	if err != nil {
 		return status.Plan{}, err
 	}
-	wish, err := wishOf(cfg, newFleet(cfg, readOnly{d.store}, nil).Load(ctx), "plan")
+	f := newFleet(cfg, readOnly{d.store}, nil)
+	wish, err := d.wishFor(cfg, f, f.Load(ctx), "plan")
 	if err != nil {
 		return status.Plan{}, err
+	}
+	if r.Enforce {
+		wish.Policy = wish.Policy.Enforced()
 	}
 	changes, err := d.enforcer.Plan(ctx, wish.Policy)
 	return status.Plan{Changes: nonNil(changes)}, err
 }
 
-// Apply makes the file on disk the configuration in force, after Remove too.
-func (d *daemon) Apply(ctx context.Context) (status.Applied, error) {
+// Apply makes the file on disk the configuration in force, after Remove and in a Pause too.
+func (d *daemon) Apply(ctx context.Context, r status.ApplyRequest) (status.Applied, error) {
 	var changes []string
 	err := d.order(ctx, func(ctx context.Context) error {
 		cfg, err := config.Load(d.o.ConfigPath)
@@ -45,7 +49,16 @@ func (d *daemon) Apply(ctx context.Context) (status.Applied, error) {
 			d.tellInvalid(err)
 			return err
 		}
-		changes, err = d.takeOver(ctx, cfg, "apply"+by(ctx))
+		why := "apply" + byText(ctx)
+		if r.Why != "" {
+			why += ": " + r.Why
+		}
+		d.unpause(why)
+		if r.RevertAfter > 0 {
+			changes, err = d.applyRevertibly(ctx, cfg, r, why)
+		} else {
+			changes, err = d.takeOver(ctx, cfg, why)
+		}
 		return err
 	})
 	return d.applied(changes), err
@@ -61,8 +74,11 @@ func (d *daemon) applied(changes []string) status.Applied {
 }
 
 // Remove takes the rules out until Apply or a restart.
-func (d *daemon) Remove(ctx context.Context) (status.Applied, error) {
-	if err := d.enforcer.Remove(ctx); err != nil {
+func (d *daemon) Remove(ctx context.Context, r status.RemoveRequest) (status.Applied, error) {
+	err := d.enforcer.Withdraw(ctx, enforcer.StateRemoved, status.Event{Kind: status.KindPolicyRemoved,
+		Summary: "the rules were taken out of the kernel" + byText(ctx) + ", until apply or a restart",
+		Fields:  map[string]string{"why": r.Why, "by": by(ctx)}})
+	if err != nil {
 		return status.Applied{}, err
 	}
 	return status.Applied{Changes: []string{}, Summary: "the rules were taken out of the kernel, until `nakama-warden apply` or a restart"}, nil
@@ -70,21 +86,12 @@ func (d *daemon) Remove(ctx context.Context) (status.Applied, error) {
 
 // Reload reads the configuration again.
 func (d *daemon) Reload(ctx context.Context) error {
-	return d.order(ctx, func(ctx context.Context) error { return d.reload(ctx, "reload"+by(ctx)) })
-}
-
-// by names who asked, as far as the socket knows.
-func by(ctx context.Context) string {
-	peer, known := control.Peer(ctx)
-	if !known {
-		return ""
-	}
-	return fmt.Sprintf(" by uid %d, pid %d", peer.UID, peer.PID)
+	return d.order(ctx, func(ctx context.Context) error { return d.reload(ctx, "reload"+byText(ctx)) })
 }
 
 // Explain answers from the policy that is enforced.
 func (d *daemon) Explain(_ context.Context, source netip.Addr, port uint16) (status.Explanation, error) {
-	return explain(d.enforcer.Snapshot().Policy, source, port), nil
+	return explain(d.enforcer.Snapshot().Wish.Policy, source, port), nil
 }
 
 func explain(p policy.Policy, source netip.Addr, port uint16) status.Explanation {
@@ -131,7 +138,7 @@ func (d *daemon) AcceptShrink(ctx context.Context, group string) (status.Applied
 		if err := f.AcceptShrink(group); err != nil {
 			return err
 		}
-		wish, err := wishOf(d.configuration(), f.Load(ctx), "shrink of "+group+" accepted"+by(ctx))
+		wish, err := d.wishFor(d.configuration(), f, f.Load(ctx), "shrink of "+group+" accepted"+byText(ctx))
 		if err != nil {
 			return err
 		}
@@ -158,6 +165,3 @@ func nonNil(lines []string) []string {
 	}
 	return lines
 }
-
-// freshness bounds the age of a loop's last round for the daemon to count as alive.
-const freshness = 10 * time.Second

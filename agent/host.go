@@ -13,6 +13,7 @@ func (d *daemon) host() status.Host {
 	snapshot := d.enforcer.Snapshot()
 	d.mu.Lock()
 	cfg, configState, f := d.config, d.configState, d.fleet
+	pause, unconfirmed, revoked := d.pause, d.unconfirmed, d.revoked
 	d.mu.Unlock()
 	told, dropped := d.journal.Counts()
 	h := status.Host{
@@ -26,13 +27,17 @@ func (d *daemon) host() status.Host {
 			Started: d.started, PID: os.Getpid(), Events: told, EventsDropped: dropped, StoreProblem: d.store.Problem(),
 		},
 	}
+	h.Firewall.Paused, h.Firewall.Revoked = pause, revoked
+	if unconfirmed != nil {
+		h.Firewall.RevertAt = unconfirmed.At
+	}
 	if cfg != nil {
 		h.Revision, h.Environment, h.Roles = cfg.Revision, cfg.Environment, slices.Clone(cfg.Roles)
 	}
 	if f != nil {
 		h.Roster = f.Status()
 	} else {
-		h.Roster = groupsOf(snapshot.Policy)
+		h.Roster = groupsOf(snapshot.Wish.Policy)
 	}
 	return h
 }

@@ -75,10 +75,13 @@ func (a *at) change(ctx context.Context, table *kernel.Table) (ruleset.Change, e
 }
 
 // Plan implements control.Backend.
-func (l Local) Plan(ctx context.Context) (status.Plan, error) {
+func (l Local) Plan(ctx context.Context, r status.PlanRequest) (status.Plan, error) {
 	a, err := l.read(ctx, true)
 	if err != nil {
 		return status.Plan{}, err
+	}
+	if r.Enforce {
+		a.wish.Policy = a.wish.Policy.Enforced()
 	}
 	plan := status.Plan{Changes: []string{}}
 	err = withTable(ctx, func(table *kernel.Table) error {
@@ -90,7 +93,10 @@ func (l Local) Plan(ctx context.Context) (status.Plan, error) {
 }
 
 // Apply puts the policy into the kernel once; nobody repairs it afterwards.
-func (l Local) Apply(ctx context.Context) (status.Applied, error) {
+func (l Local) Apply(ctx context.Context, r status.ApplyRequest) (status.Applied, error) {
+	if r.RevertAfter > 0 {
+		return status.Applied{}, fmt.Errorf("apply with --revert-after: %w to take the change back", control.ErrNoDaemon)
+	}
 	a, err := l.read(ctx, false)
 	if err != nil {
 		return status.Applied{}, err
@@ -116,8 +122,23 @@ func (l Local) Apply(ctx context.Context) (status.Applied, error) {
 	return applied, errors.Join(err, a.store.Close())
 }
 
+// Confirm implements control.Backend.
+func (l Local) Confirm(context.Context) (status.Applied, error) {
+	return status.Applied{}, control.ErrNoDaemon
+}
+
+// Pause implements control.Backend: without a daemon nothing would end it.
+func (l Local) Pause(context.Context, status.PauseRequest) (status.Applied, error) {
+	return status.Applied{}, fmt.Errorf("pause: %w to end it; `nakama-warden remove` takes the rules out", control.ErrNoDaemon)
+}
+
+// Revoke implements control.Backend.
+func (l Local) Revoke(context.Context, status.RevokeRequest) (status.Applied, error) {
+	return status.Applied{}, fmt.Errorf("revoke: %w; take the address out of the configuration and apply", control.ErrNoDaemon)
+}
+
 // Remove implements control.Backend.
-func (l Local) Remove(ctx context.Context) (status.Applied, error) {
+func (l Local) Remove(ctx context.Context, _ status.RemoveRequest) (status.Applied, error) {
 	err := withTable(ctx, func(table *kernel.Table) error { return table.Remove(ctx) })
 	return status.Applied{Changes: []string{}, Summary: "the rules were taken out of the kernel"}, err
 }

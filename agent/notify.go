@@ -30,6 +30,9 @@ func (d *daemon) notifyReloading() {
 	}
 }
 
+// freshness bounds the age of a loop's last round for the daemon to count as alive.
+const freshness = 10 * time.Second
+
 // watchdog tells systemd that we live, as long as the enforcer's loop goes round: a daemon whose other parts answer
 // while the firewall is not looked after is a dead one.
 func (d *daemon) watchdog(ctx context.Context) {

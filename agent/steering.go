@@ -24,9 +24,11 @@ type steering struct {
 	mu          sync.Mutex
 	config      *config.Config
 	configState status.Config
-	fleet       *fleet.Fleet // nil while a stored policy is enforced for want of a valid file
-	stored      []status.Group
+	fleet       *fleet.Fleet  // nil while a stored policy is enforced for want of a valid file
 	fromKernel  policy.Roster // what our table held at the start, for groups that nobody else knows
+	pause       *status.Pause
+	unconfirmed *unconfirmed
+	revoked     []status.Revocation
 }
 
 // order asks the steer loop for something.
@@ -64,20 +66,47 @@ func (d *daemon) firstWish() (*config.Config, *enforcer.Wish, error) {
 	return cfg, &wish, nil
 }
 
-// begin puts the first policy into the kernel. A failure is told and tried again by the enforcer; the host is no worse
-// off than without us.
+// begin puts the first policy into the kernel, unless a pause of before has not ended. A failure is told and tried again
+// by the enforcer; the host is no worse off than without us.
 func (d *daemon) begin(ctx context.Context, cfg *config.Config, wish *enforcer.Wish) {
 	d.journal.Tell(status.Event{Kind: status.KindStarted, Summary: "nakama-warden " + d.o.Version + " started",
 		Fields: map[string]string{"version": d.o.Version}})
+	d.recall()
 	if have, err := d.table.Read(ctx); err == nil {
 		d.fromKernel = have.Groups()
 	}
-	if wish != nil {
-		_, _ = d.enforcer.Apply(ctx, *wish) // told as an event, and tried again
-		return
+	if pause := readPause(d.o.StateDir, time.Now()); pause != nil {
+		if err := d.beginPause(ctx, pause); err != nil {
+			d.o.Log.Error("the pause did not begin; the rules stay", "error", err)
+		}
 	}
-	if _, err := d.takeOver(ctx, cfg, "start"); err != nil {
+	var err error
+	switch {
+	case wish != nil && d.pause != nil:
+		d.enforcer.Want(*wish)
+	case wish != nil:
+		_, err = d.enforcer.Apply(ctx, *wish)
+	case d.unconfirmed != nil:
+		if _, err = d.takeOver(ctx, cfg, "start"); err == nil {
+			d.revert(ctx, "the daemon restarted before the change was confirmed")
+		}
+	default:
+		_, err = d.takeOver(ctx, cfg, "start")
+	}
+	if err != nil {
 		d.o.Log.Error("the first policy is not in force; it is tried again", "error", err)
+	}
+}
+
+// recall reads what persons said before the restart.
+func (d *daemon) recall() {
+	var u *unconfirmed
+	if found, err := d.store.Get(policyBucket, revertKey, &u); found && err == nil {
+		d.unconfirmed = u
+	}
+	var revoked []status.Revocation
+	if found, err := d.store.Get(policyBucket, revokedKey, &revoked); found && err == nil {
+		d.revoked = revoked
 	}
 }
 
@@ -85,7 +114,7 @@ func (d *daemon) begin(ctx context.Context, cfg *config.Config, wish *enforcer.W
 func (d *daemon) takeOver(ctx context.Context, cfg *config.Config, why string) ([]string, error) {
 	f := newFleet(cfg, d.store, d.journal.Tell)
 	roster := f.Load(ctx)
-	wish, err := wishOf(cfg, d.withRemembered(roster, f.Status()), why)
+	wish, err := d.wishFor(cfg, f, roster, why)
 	if err != nil {
 		return nil, err
 	}
@@ -101,11 +130,26 @@ func (d *daemon) takeOver(ctx context.Context, cfg *config.Config, why string) (
 
 // put has the enforcer apply a wish and remembers it for a start with a broken file.
 func (d *daemon) put(ctx context.Context, wish enforcer.Wish) ([]string, error) {
-	changes, err := d.enforcer.Apply(ctx, wish)
+	var changes []string
+	var err error
+	if d.paused() {
+		d.enforcer.Want(wish) // in force when the pause ends
+	} else {
+		changes, err = d.enforcer.Apply(ctx, wish)
+	}
 	if err := d.store.Put(policyBucket, wishKey, wish); err != nil {
 		d.o.Log.Warn("the policy could not be stored: a restart with a broken configuration would not know it", "error", err)
 	}
 	return changes, err
+}
+
+// wishFor is the wish of a configuration and what its fleet answers, without whom a person revoked.
+func (d *daemon) wishFor(cfg *config.Config, f *fleet.Fleet, roster policy.Roster, why string) (enforcer.Wish, error) {
+	roster = d.withRemembered(roster, f.Status())
+	for _, r := range d.revocations() {
+		roster = roster.Without(r.Prefix)
+	}
+	return wishOf(cfg, roster, why)
 }
 
 // wishOf compiles the policy of a configuration and a roster.
@@ -159,6 +203,8 @@ func (d *daemon) steerFleet(ctx context.Context) {
 	defer end()
 	for {
 		select {
+		case <-d.deadline():
+			d.onDeadline(ctx)
 		case <-ctx.Done():
 			return
 		case roster := <-rosters:
@@ -177,16 +223,17 @@ func (d *daemon) steerFleet(ctx context.Context) {
 
 func (d *daemon) onRoster(ctx context.Context, roster policy.Roster) {
 	f := d.fleetInForce()
-	wish, err := wishOf(d.configuration(), d.withRemembered(roster, f.Status()), "the roster changed")
+	wish, err := d.wishFor(d.configuration(), f, roster, "the roster changed")
 	if err != nil {
 		d.o.Log.Error("the roster makes no valid policy; the one before stays", "error", err)
 		return
 	}
-	if d.enforcer.Snapshot().Firewall.State == enforcer.StateRemoved {
-		d.enforcer.Want(wish) // for when a person applies it again
-		return
+	switch d.enforcer.Snapshot().Firewall.State {
+	case enforcer.StateRemoved, enforcer.StatePaused:
+		d.enforcer.Want(wish) // for when the rules come back
+	default:
+		_, _ = d.put(ctx, wish) // told as an event, and tried again
 	}
-	_, _ = d.put(ctx, wish) // told as an event, and tried again
 }
 
 // reload reads the file and makes it the configuration in force. A bad file changes nothing.
@@ -224,6 +271,26 @@ func (d *daemon) order(ctx context.Context, do func(context.Context) error) erro
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// deadline fires when a pause ends or a change is to be taken back; never if neither waits.
+func (d *daemon) deadline() <-chan time.Time {
+	if at, ok := d.nextDeadline(); ok {
+		return time.After(time.Until(at))
+	}
+	return nil
+}
+
+func (d *daemon) paused() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.pause != nil
+}
+
+func (d *daemon) revocations() []status.Revocation {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.revoked
 }
 
 func (d *daemon) configuration() *config.Config {

@@ -89,11 +89,22 @@ func (e *Enforcer) record(drift kernel.Drift, c cause) {
 		fields["pid"] = fmt.Sprint(c.writers[0].PID)
 	}
 	e.tell(status.Event{Kind: status.KindDrift, Fields: fields,
-		Summary: fmt.Sprintf("%s changed the %s of our table; put right after %s", orSomebody(d.By), kind, d.Repair.Round(10*time.Microsecond))})
+		Summary: fmt.Sprintf("%s %s; put right after %s", orSomebody(d.By), deed(kind), d.Repair.Round(10*time.Microsecond))})
 	if by, news := e.fight.drifted(now, d.By); news {
 		e.tell(status.Event{Kind: status.KindDriftFight, Fields: map[string]string{"by": by},
 			Summary: fmt.Sprintf("%s takes our table away again and again: stop one of the two (every attempt is put right meanwhile)", orSomebody(by))})
 	}
+}
+
+// deed says what a drift of this kind is.
+func deed(kind string) string {
+	switch kind {
+	case "table":
+		return "took our table away"
+	case "flags":
+		return "switched our table off"
+	}
+	return "changed our table (" + kind + ")"
 }
 
 func orSomebody(name string) string {

@@ -65,8 +65,8 @@ type Enforcer struct {
 type Snapshot struct {
 	Firewall status.Firewall
 	Services []status.Service
-	Policy   policy.Policy // of the newest wish
-	Beat     time.Time     // the last time the loop came round
+	Wish     Wish      // the newest
+	Beat     time.Time // the last time the loop came round
 }
 
 // request is a piece of work for the goroutine that owns the state.
@@ -100,6 +100,7 @@ const (
 	StateEnforcing = "enforcing" // the kernel holds the policy, read back
 	StateFailed    = "failed"    // it does not, and is tried again
 	StateRemoved   = "removed"   // a person took the rules out, until apply or restart
+	StatePaused    = "paused"    // a person lets everything in for a while
 	StateOff       = "off"       // nothing is guarded
 )
 
@@ -136,19 +137,24 @@ func (e *Enforcer) Plan(ctx context.Context, p policy.Policy) (changes []string,
 	return changes, errors.Join(doErr, err)
 }
 
-// Apply puts a wish into the kernel now, after Remove too, and returns what it changed.
+// Apply puts a wish into the kernel now, after Withdraw too, and returns what it changed.
 func (e *Enforcer) Apply(ctx context.Context, w Wish) (changes []string, err error) {
 	doErr := e.do(ctx, func(ctx context.Context) {
-		e.wish, e.wished, e.removed = w, true, false
+		e.wish, e.wished, e.withdrawn = w, true, ""
 		changes, err = e.apply(ctx)
 	})
 	return changes, errors.Join(doErr, err)
 }
 
-// Remove takes the rules out of the kernel, until Apply or a restart.
-func (e *Enforcer) Remove(ctx context.Context) error {
+// Withdraw takes the rules out of the kernel until Apply, and tells the event. state is what it is called meanwhile:
+// StateRemoved or StatePaused. A wish that comes meanwhile waits for Apply too.
+func (e *Enforcer) Withdraw(ctx context.Context, state string, event status.Event) error {
 	var err error
-	doErr := e.do(ctx, func(ctx context.Context) { err = e.remove(ctx) })
+	doErr := e.do(ctx, func(ctx context.Context) {
+		if err = e.withdraw(ctx, state); err == nil {
+			e.tell(event)
+		}
+	})
 	return errors.Join(doErr, err)
 }
 

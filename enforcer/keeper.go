@@ -15,9 +15,9 @@ import (
 
 // keeper is what Run owns: nobody else reads or writes it.
 type keeper struct {
-	wish    Wish
-	wished  bool
-	removed bool // by a person
+	wish      Wish
+	wished    bool
+	withdrawn string // the state that a person put the rules out into; empty: they are to be in
 
 	ruleset  ruleset.Ruleset // what was committed last
 	around   ruleset.Surroundings
@@ -139,14 +139,14 @@ func (e *Enforcer) tellApplied(changes []string) {
 		}})
 }
 
-// remove takes the table out, by a person's word.
-func (e *Enforcer) remove(ctx context.Context) error {
+// withdraw takes the table out, by a person's word.
+func (e *Enforcer) withdraw(ctx context.Context, state string) error {
 	defer e.publish()
 	if err := e.table.Remove(ctx); err != nil {
 		return err
 	}
-	e.removed, e.inForce, e.verified, e.ruleset = true, false, false, ruleset.Ruleset{}
-	e.tell(status.Event{Kind: status.KindPolicyRemoved, Summary: "the rules were taken out of the kernel, until apply or a restart"})
+	e.traffic.tableReplaced()
+	e.withdrawn, e.inForce, e.verified, e.ruleset, e.problem = state, false, false, ruleset.Ruleset{}, ""
 	return nil
 }
 

@@ -85,7 +85,7 @@ func (e *Enforcer) onEvent(ctx context.Context, first kernel.Event) (around bool
 func (e *Enforcer) onTick(ctx context.Context) {
 	now := time.Now()
 	switch {
-	case e.wished && !e.removed && !e.inForce && !now.Before(e.retryAt):
+	case e.wished && e.withdrawn == "" && !e.inForce && !now.Before(e.retryAt):
 		e.try(ctx)
 	case e.holding() && !now.Before(e.verifyAt):
 		e.verify(ctx, cause{at: now})
@@ -103,11 +103,11 @@ func (e *Enforcer) onTick(ctx context.Context) {
 }
 
 // holding says that the kernel should hold a ruleset of ours now.
-func (e *Enforcer) holding() bool { return e.inForce && !e.removed && !e.ruleset.Absent() }
+func (e *Enforcer) holding() bool { return e.inForce && e.withdrawn == "" && !e.ruleset.Absent() }
 
 // try applies the wish; a failure is told once and tried again.
 func (e *Enforcer) try(ctx context.Context) {
-	if e.removed || !e.wished {
+	if e.withdrawn != "" || !e.wished {
 		return
 	}
 	if _, err := e.apply(ctx); err != nil && ctx.Err() == nil {

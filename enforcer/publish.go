@@ -13,7 +13,7 @@ import (
 // publish makes a snapshot for others to read.
 func (e *Enforcer) publish() {
 	grip, reason := e.table.Grip()
-	s := Snapshot{Policy: e.wish.Policy, Beat: time.Now()}
+	s := Snapshot{Wish: e.wish, Beat: time.Now()}
 	s.Firewall = status.Firewall{
 		Mode:         string(e.wish.Mode),
 		Grip:         grip.String(),
@@ -51,8 +51,8 @@ func (e *Enforcer) publish() {
 
 func (e *Enforcer) state() string {
 	switch {
-	case e.removed:
-		return StateRemoved
+	case e.withdrawn != "":
+		return e.withdrawn
 	case !e.wished:
 		return StateStarting
 	case !e.inForce || !e.verified:

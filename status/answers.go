@@ -1,5 +1,7 @@
 package status
 
+import "time"
+
 // Explanation answers whether a source would get in, and why. Allowed is the policy's word whatever the mode.
 type Explanation struct {
 	Allowed bool     `json:"allowed"`
@@ -15,6 +17,19 @@ type Explanation struct {
 // "+ " or "- ".
 type Plan struct {
 	Changes []string `json:"changes"`
+	Cuts    []Cut    `json:"cuts,omitempty"`    // present connections that would be refused
+	Audited []Cut    `json:"audited,omitempty"` // who was let in by audit and would be refused
+}
+
+// Cut is a source that is let in now and would be refused.
+type Cut struct {
+	Service     string    `json:"service"`
+	Source      string    `json:"source"`
+	Connections int       `json:"connections"`     // open now
+	Count       uint64    `json:"count,omitempty"` // packets that audit would have refused
+	First       time.Time `json:"first,omitzero"`  // when audit first saw it
+	Last        time.Time `json:"last,omitzero"`   // … and last
+	Ports       []uint16  `json:"ports,omitempty"`
 }
 
 // Applied tells what an apply or a remove did.

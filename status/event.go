@@ -18,6 +18,12 @@ const (
 	KindStopped        = "stopped"
 	KindPolicyApplied  = "policy_applied"
 	KindPolicyRemoved  = "policy_removed"
+	KindPaused         = "paused"
+	KindPauseEnded     = "pause_ended"
+	KindReverted       = "reverted"
+	KindConfirmed      = "confirmed"
+	KindRevoked        = "revoked"
+	KindCut            = "cut"
 	KindDrift          = "drift"
 	KindDriftFight     = "drift_fight"
 	KindCommitFailed   = "commit_failed"
@@ -29,4 +35,5 @@ const (
 	KindSourceFailed   = "source_failed"
 	KindSourceBack     = "source_back"
 	KindStoreDegraded  = "store_degraded"
+	KindRefused        = "refused"
 )

@@ -5,7 +5,10 @@
 // renamed. What is unknown is absent, never zero.
 package status
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // Host is everything known about this host at one instant.
 type Host struct {
@@ -41,7 +44,7 @@ type Firewall struct {
 	PolicyHash   string    `json:"policy_hash,omitempty"` // of the declared policy, not of the roster
 	Verified     bool      `json:"verified"`              // the kernel holds the policy, read back
 	LastVerified time.Time `json:"last_verified,omitzero"`
-	State        string    `json:"state"` // enforcing, removed, off, starting, failed
+	State        string    `json:"state"` // enforcing, removed, paused, off, starting, failed
 	Problem      string    `json:"problem,omitempty"`
 	HookedPaths  []string  `json:"hooked_paths,omitempty"` // prerouting, input, forward
 
@@ -49,8 +52,30 @@ type Firewall struct {
 	LastDrift   *Drift            `json:"last_drift,omitempty"`
 	Repairs     Histogram         `json:"repairs"`
 	EventsLost  uint64            `json:"events_lost,omitempty"` // events that found their channel full
+	Paused      *Pause            `json:"paused,omitempty"`      // everything is let in, by a person's word
+	RevertAt    time.Time         `json:"revert_at,omitzero"`    // an unconfirmed change is taken back then
+	Revoked     []Revocation      `json:"revoked,omitempty"`
+	CutOff      string            `json:"cut_off,omitempty"`     // why connections of refused sources cannot be ended, where they cannot
+	Refusals    string            `json:"refusals,omitempty"`    // why it is not known who was refused, where it is not
+	Saved       []string          `json:"saved,omitempty"`       // saved rulesets that name our table: their load would fail whole
+	Paths       []string          `json:"paths,omitempty"`       // what could not be looked at on the way of packets
 	Fight       string            `json:"fight,omitempty"`       // who keeps taking the table away from us, while it lasts
 	NextAttempt time.Time         `json:"next_attempt,omitzero"` // after a failure
+}
+
+// Pause lets everything in until it ends.
+type Pause struct {
+	Until time.Time `json:"until"`
+	Why   string    `json:"why"`
+	By    string    `json:"by,omitempty"`
+}
+
+// Revocation keeps an address out of every group.
+type Revocation struct {
+	Prefix netip.Prefix `json:"prefix"`
+	Time   time.Time    `json:"time"`
+	Why    string       `json:"why,omitempty"`
+	By     string       `json:"by,omitempty"`
 }
 
 // Drift is one difference between the kernel and the policy that somebody made, and its repair.
@@ -81,7 +106,9 @@ type Service struct {
 	RefuseWith string           `json:"refuse_with"`
 	Enforced   bool             `json:"enforced"` // read back from the kernel
 	Reason     string           `json:"reason,omitempty"`
+	Aliases    []uint16         `json:"aliases,omitempty"` // ports that a proxy or NAT leads to the service, guarded alike
 	Traffic    map[string]Count `json:"traffic,omitempty"` // by verdict: allowed, refused, would_refuse
+	Refused    []RefusedSource  `json:"refused,omitempty"` // who, the latest first; at most a few
 }
 
 // Count is a pair of counters that never go back while the agent runs.

@@ -16,7 +16,8 @@ import (
 
 // Client is a running daemon as a Backend. Errors of the daemon's Backend keep their text, not their type.
 type Client struct {
-	http *http.Client
+	http   *http.Client
+	daemon Credentials
 }
 
 var _ Backend = (*Client)(nil)
@@ -27,15 +28,19 @@ func Dial(path string) (*Client, error) {
 	if err := checkPath(path); err != nil {
 		return nil, err
 	}
-	if err := probe(context.Background(), path); err != nil {
+	daemon, err := probe(context.Background(), path)
+	if err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", path)
 	}
 	// A command asks once or twice: connections that stay open would only have to be closed.
-	return &Client{http: &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}}, nil
+	return &Client{http: &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}, daemon: daemon}, nil
 }
+
+// DaemonPID is the process that listens, also while it does not answer.
+func (c *Client) DaemonPID() int { return c.daemon.PID }
 
 // Status returns what the daemon knows about its host.
 func (c *Client) Status(ctx context.Context) (status.Host, error) {
@@ -43,18 +48,33 @@ func (c *Client) Status(ctx context.Context) (status.Host, error) {
 }
 
 // Plan returns what applying the declared policy would change.
-func (c *Client) Plan(ctx context.Context) (status.Plan, error) {
-	return call[status.Plan](ctx, c, "plan", nothing{})
+func (c *Client) Plan(ctx context.Context, r status.PlanRequest) (status.Plan, error) {
+	return call[status.Plan](ctx, c, "plan", r)
 }
 
 // Apply puts the declared policy into the kernel.
-func (c *Client) Apply(ctx context.Context) (status.Applied, error) {
-	return call[status.Applied](ctx, c, "apply", nothing{})
+func (c *Client) Apply(ctx context.Context, r status.ApplyRequest) (status.Applied, error) {
+	return call[status.Applied](ctx, c, "apply", r)
+}
+
+// Confirm keeps a change that would be taken back.
+func (c *Client) Confirm(ctx context.Context) (status.Applied, error) {
+	return call[status.Applied](ctx, c, "confirm", nothing{})
 }
 
 // Remove takes the rules out of the kernel.
-func (c *Client) Remove(ctx context.Context) (status.Applied, error) {
-	return call[status.Applied](ctx, c, "remove", nothing{})
+func (c *Client) Remove(ctx context.Context, r status.RemoveRequest) (status.Applied, error) {
+	return call[status.Applied](ctx, c, "remove", r)
+}
+
+// Pause lets everything in for a while.
+func (c *Client) Pause(ctx context.Context, r status.PauseRequest) (status.Applied, error) {
+	return call[status.Applied](ctx, c, "pause", r)
+}
+
+// Revoke takes an address out of every group.
+func (c *Client) Revoke(ctx context.Context, r status.RevokeRequest) (status.Applied, error) {
+	return call[status.Applied](ctx, c, "revoke", r)
 }
 
 // Reload reads the configuration again.

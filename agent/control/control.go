@@ -17,9 +17,13 @@ import (
 // Backend is what a daemon can be asked. All verbs end with their context.
 type Backend interface {
 	Status(context.Context) (status.Host, error)
-	Plan(context.Context) (status.Plan, error)
-	Apply(context.Context) (status.Applied, error)
-	Remove(context.Context) (status.Applied, error)
+	Plan(context.Context, status.PlanRequest) (status.Plan, error)
+	Apply(context.Context, status.ApplyRequest) (status.Applied, error)
+	// Confirm keeps what an Apply with RevertAfter put into the kernel.
+	Confirm(context.Context) (status.Applied, error)
+	Remove(context.Context, status.RemoveRequest) (status.Applied, error)
+	Pause(context.Context, status.PauseRequest) (status.Applied, error)
+	Revoke(context.Context, status.RevokeRequest) (status.Applied, error)
 	Reload(context.Context) error
 	Explain(ctx context.Context, source netip.Addr, port uint16) (status.Explanation, error)
 	Events(context.Context, status.EventQuery) ([]status.Event, error)

@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nakama-warden/nakama-warden/agent/control"
 	"github.com/nakama-warden/nakama-warden/status"
@@ -33,16 +34,28 @@ func (r *recorder) Status(ctx context.Context) (status.Host, error) {
 	return status.Host{Hostname: "nakama-1"}, r.failure
 }
 
-func (r *recorder) Plan(context.Context) (status.Plan, error) {
+func (r *recorder) Plan(context.Context, status.PlanRequest) (status.Plan, error) {
 	return status.Plan{Changes: []string{"+ add table"}}, r.failure
 }
 
-func (r *recorder) Apply(context.Context) (status.Applied, error) {
+func (r *recorder) Apply(context.Context, status.ApplyRequest) (status.Applied, error) {
 	return status.Applied{Enforced: true, Summary: "applied"}, r.failure
 }
 
-func (r *recorder) Remove(context.Context) (status.Applied, error) {
+func (r *recorder) Remove(context.Context, status.RemoveRequest) (status.Applied, error) {
 	return status.Applied{Summary: "removed"}, r.failure
+}
+
+func (r *recorder) Confirm(context.Context) (status.Applied, error) {
+	return status.Applied{Summary: "confirmed"}, r.failure
+}
+
+func (r *recorder) Pause(_ context.Context, p status.PauseRequest) (status.Applied, error) {
+	return status.Applied{Summary: "paused " + p.For.String() + p.Why}, r.failure
+}
+
+func (r *recorder) Revoke(_ context.Context, q status.RevokeRequest) (status.Applied, error) {
+	return status.Applied{Summary: "revoked " + q.Prefix.String()}, r.failure
 }
 
 func (r *recorder) Reload(context.Context) error { return r.failure }
@@ -121,12 +134,18 @@ func ask(ctx context.Context, b control.Backend) (answers []any, errs []error) {
 	}
 	host, err := b.Status(ctx)
 	note(host, err)
-	plan, err := b.Plan(ctx)
+	plan, err := b.Plan(ctx, status.PlanRequest{})
 	note(plan, err)
-	applied, err := b.Apply(ctx)
+	applied, err := b.Apply(ctx, status.ApplyRequest{})
 	note(applied, err)
-	removed, err := b.Remove(ctx)
+	removed, err := b.Remove(ctx, status.RemoveRequest{})
 	note(removed, err)
+	confirmed, err := b.Confirm(ctx)
+	note(confirmed, err)
+	paused, err := b.Pause(ctx, status.PauseRequest{For: time.Hour, Why: "an outage"})
+	note(paused, err)
+	revoked, err := b.Revoke(ctx, status.RevokeRequest{Prefix: netip.MustParsePrefix("10.0.0.9/32"), Undo: true})
+	note(revoked, err)
 	note(nil, b.Reload(ctx))
 	explanation, err := b.Explain(ctx, netip.MustParseAddr("fd00:9::4"), 7351)
 	note(explanation, err)
@@ -237,7 +256,7 @@ func TestUnknownVerbSaysHow(t *testing.T) {
 		}
 		<-served
 	}()
-	_, err = dial(t, path).Plan(t.Context())
+	_, err = dial(t, path).Plan(t.Context(), status.PlanRequest{})
 	if err == nil || !strings.Contains(err.Error(), "restart it after an upgrade") {
 		t.Errorf("got %v", err)
 	}

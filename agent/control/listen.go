@@ -85,7 +85,7 @@ func removeStale(path string) error {
 	case info.Mode().Type() != fs.ModeSocket:
 		return fmt.Errorf("control socket %s: the file there is no socket: move it away", path)
 	}
-	switch err := probe(context.Background(), path); {
+	switch _, err := probe(context.Background(), path); {
 	case err == nil, errors.Is(err, syscall.EAGAIN): // EAGAIN: it listens, and its backlog is full
 		return fmt.Errorf("control socket %s: another nakama-warden is running", path)
 	case !errors.Is(err, ErrNoDaemon):
@@ -97,15 +97,16 @@ func removeStale(path string) error {
 	return nil
 }
 
-// probe says whether somebody listens: ErrNoDaemon if there is no socket or nobody behind it.
-func probe(ctx context.Context, path string) error {
+// probe says who listens: ErrNoDaemon if there is no socket or nobody behind it.
+func probe(ctx context.Context, path string) (Credentials, error) {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
 	if err != nil {
-		return absent(err)
+		return Credentials{}, absent(err)
 	}
-	return conn.Close()
+	peer, _ := credentialsOf(conn)
+	return peer, conn.Close()
 }
 
 // absent turns the kernel's ways of saying "nobody there" into ErrNoDaemon.

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/nakama-warden/nakama-warden/agent/control"
+	"github.com/nakama-warden/nakama-warden/status"
 )
 
 // leaveStale leaves a socket behind as a killed daemon does.
@@ -74,7 +75,7 @@ func TestListenRefuses(t *testing.T) {
 	if text, err := os.ReadFile(file); err != nil || string(text) != "precious" {
 		t.Errorf("the file is now %q, %v", text, err)
 	}
-	if _, err := dial(t, live).Plan(t.Context()); err != nil {
+	if _, err := dial(t, live).Plan(t.Context(), status.PlanRequest{}); err != nil {
 		t.Errorf("the live socket suffered: %v", err)
 	}
 }

@@ -23,19 +23,27 @@ func Peer(ctx context.Context) (Credentials, bool) {
 }
 
 func withPeer(ctx context.Context, conn net.Conn) context.Context {
+	peer, known := credentialsOf(conn)
+	if !known {
+		return ctx
+	}
+	return context.WithValue(ctx, peerKey{}, peer)
+}
+
+func credentialsOf(conn net.Conn) (Credentials, bool) {
 	u, ok := conn.(*net.UnixConn)
 	if !ok {
-		return ctx
+		return Credentials{}, false
 	}
 	raw, err := u.SyscallConn()
 	if err != nil {
-		return ctx
+		return Credentials{}, false
 	}
 	var cred *unix.Ucred
 	var failed error
 	err = raw.Control(func(fd uintptr) { cred, failed = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) })
 	if err != nil || failed != nil {
-		return ctx
+		return Credentials{}, false
 	}
-	return context.WithValue(ctx, peerKey{}, Credentials{PID: int(cred.Pid), UID: cred.Uid, GID: cred.Gid})
+	return Credentials{PID: int(cred.Pid), UID: cred.Uid, GID: cred.Gid}, true
 }

@@ -47,9 +47,12 @@ func Serve(ctx context.Context, l net.Listener, b Backend) error {
 func handler(b Backend) http.Handler {
 	mux := http.NewServeMux()
 	handle(mux, "status", func(ctx context.Context, _ nothing) (status.Host, error) { return b.Status(ctx) })
-	handle(mux, "plan", func(ctx context.Context, _ nothing) (status.Plan, error) { return b.Plan(ctx) })
-	handle(mux, "apply", func(ctx context.Context, _ nothing) (status.Applied, error) { return b.Apply(ctx) })
-	handle(mux, "remove", func(ctx context.Context, _ nothing) (status.Applied, error) { return b.Remove(ctx) })
+	handle(mux, "plan", b.Plan)
+	handle(mux, "apply", b.Apply)
+	handle(mux, "confirm", func(ctx context.Context, _ nothing) (status.Applied, error) { return b.Confirm(ctx) })
+	handle(mux, "remove", b.Remove)
+	handle(mux, "pause", b.Pause)
+	handle(mux, "revoke", b.Revoke)
 	handle(mux, "reload", func(ctx context.Context, _ nothing) (nothing, error) { return nothing{}, b.Reload(ctx) })
 	handle(mux, "events", b.Events)
 	handle(mux, "explain", func(ctx context.Context, r explainRequest) (status.Explanation, error) {

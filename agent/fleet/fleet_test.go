@@ -16,6 +16,7 @@ import (
 	"github.com/nakama-warden/nakama-warden/agent/store"
 	"github.com/nakama-warden/nakama-warden/enforcer/policy"
 	"github.com/nakama-warden/nakama-warden/status"
+	"golang.org/x/sys/unix"
 )
 
 // bench is a fleet with a clock and a disk that the test holds.
@@ -180,6 +181,7 @@ func TestAFailingSourceStandsByItsLastGoodAnswer(t *testing.T) {
 		"all there is":       func(b *bench) { b.write("f.json", `[{"targets":["0.0.0.0/0"]}]`) },
 		"a load balancer":    func(b *bench) { b.write("f.json", `[{"targets":["10.0.0.1","10.5.0.5"]}]`) },
 		"a directory":        func(b *bench) { b.replaceByDirectory("f.json") },
+		"a FIFO":             func(b *bench) { b.replaceByFIFO("f.json") },
 		"too large":          func(b *bench) { must(b.t, os.Truncate(filepath.Join(b.dir, "f.json"), largestFile+1)) },
 		"a link to nowhere":  func(b *bench) { b.replaceByLink("f.json", "nowhere") },
 		"a link in a circle": func(b *bench) { b.replaceByLink("f.json", "f.json") },
@@ -224,6 +226,11 @@ func TestAFailingSourceStandsByItsLastGoodAnswer(t *testing.T) {
 func (b *bench) replaceByDirectory(file string) {
 	must(b.t, os.Remove(filepath.Join(b.dir, file)))
 	must(b.t, os.Mkdir(filepath.Join(b.dir, file), 0o700))
+}
+
+func (b *bench) replaceByFIFO(file string) {
+	must(b.t, os.Remove(filepath.Join(b.dir, file)))
+	must(b.t, unix.Mkfifo(filepath.Join(b.dir, file), 0o600))
 }
 
 func (b *bench) replaceByLink(file, target string) {
@@ -343,6 +350,20 @@ func TestARefusedAnswerKeepsNothingElse(t *testing.T) {
 	b.targets("c.json", hosts(5, 6)...)
 	b.start(map[string]Group{"admins": {Files: []string{"a.json"}}, "monitoring": {Files: []string{"b.json"}}, "nakama": {Files: []string{"c.json"}}})
 	b.load("admins=10.0.0.1,10.0.0.2 monitoring= nakama=10.0.0.5,10.0.0.6")
+}
+
+// A host changes its group, to one that comes first by name, while another answer is broken.
+func TestAnAnswerMakesRoomForAnother(t *testing.T) {
+	b := newBench(t)
+	b.targets("dc.json", hosts(11, 14)...)
+	b.targets("lb.json", hosts(1, 4)...)
+	b.targets("m.json", hosts(21, 21)...)
+	b.start(map[string]Group{"load_balancers": {Files: []string{"lb.json"}}, "database_clients": {Files: []string{"dc.json"}}, "monitoring": {Files: []string{"m.json"}}})
+	b.fleet.Load(t.Context())
+	b.targets("dc.json", append(hosts(11, 14), hosts(1, 1)...)...)
+	b.targets("lb.json", hosts(2, 4)...)
+	b.targets("m.json", prefixes("224.0.0.1/32")...)
+	b.load("database_clients=10.0.0.1,10.0.0.11,10.0.0.12,10.0.0.13,10.0.0.14 load_balancers=10.0.0.2,10.0.0.3,10.0.0.4 monitoring=10.0.0.21")
 }
 
 // The configuration changed so that what is remembered of a file breaks a rule beside it.

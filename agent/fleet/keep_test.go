@@ -109,7 +109,8 @@ func TestAPersonsWord(t *testing.T) {
 		})
 	}
 	t.Run("it is no loss to measure by", func(t *testing.T) {
-		r := start.declare(nil, []string{"a", "b"})
+		r := start.answered(noon(), nil) // now the size of 22 is remembered
+		r = r.declare(nil, []string{"a", "b"})
 		r = r.answered(noon().Add(time.Minute), map[string][]netip.Prefix{"a": nil})
 		if len(r.inForce()) != 6 || len(r.held()) != 0 {
 			t.Errorf("6 of 12 left: %d in force, %d held", len(r.inForce()), len(r.held()))
@@ -128,7 +129,7 @@ func TestKeepingProperty(t *testing.T) {
 		at   time.Time
 		size int
 	}
-	for seed := range uint64(300) {
+	for seed := range uint64(100) {
 		random := rand.New(rand.NewPCG(seed, 0))
 		r := record{}.declare(hosts(200, 200+random.IntN(4)-1), []string{"a", "b"})
 		now, history, frozen := noon(), []past{{noon(), len(r.inForce())}}, 0

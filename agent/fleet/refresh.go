@@ -69,8 +69,7 @@ func (f *Fleet) absorb(ctx context.Context, w *watch) {
 		case <-timer:
 			return
 		case <-failures:
-		case event := <-changes:
-			w.matters(event) // a directory that was replaced must be watched again
+		case <-changes:
 		}
 	}
 }

@@ -79,9 +79,7 @@ func (w *watch) close() { _ = w.notify.Close() } // nothing was written that cou
 // matters says whether the event may have changed an answer.
 func (w *watch) matters(event fsnotify.Event) bool {
 	if slices.Contains(w.plan.directories, event.Name) {
-		// The directory itself was moved or removed; its watch belongs to what is no longer at its path.
-		_ = w.notify.Remove(event.Name)
-		return true
+		return true // the directory itself was moved or removed, and with it fsnotify's watch: follow adds the next one's
 	}
 	return slices.ContainsFunc(w.plan.names, func(name string) bool {
 		matched, err := filepath.Match(name, event.Name)

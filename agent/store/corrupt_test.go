@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -105,6 +106,21 @@ func TestNotADatabase(t *testing.T) {
 		if told := use(t, path); told != "" {
 			t.Errorf("%.10q…: told at the second start: %q", text, told)
 		}
+	}
+}
+
+// A page that is free and in use would be overwritten by the next transaction.
+func TestAFreePageThatIsInUse(t *testing.T) {
+	raw := wornFile(t)
+	m, err := currentMeta(bytes.NewReader(raw))
+	must(t, err)
+	free := int(m.freelist) * m.pageSize
+	if parsePage(raw[free:]).count == 0 {
+		t.Fatal("the freelist is empty")
+	}
+	binary.NativeEndian.PutUint64(raw[free+pageHeaderSize:], m.root)
+	if err := verify(bytes.NewReader(raw), int64(len(raw))); !errors.Is(err, errCorrupt) {
+		t.Errorf("verify: %v", err)
 	}
 }
 

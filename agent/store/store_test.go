@@ -12,6 +12,7 @@ import (
 
 	"github.com/nakama-warden/nakama-warden/status"
 	"go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
 )
 
 func noon() time.Time { return time.Date(2030, 1, 2, 12, 0, 0, 0, time.UTC) }
@@ -238,7 +239,9 @@ func TestAForeignDatabaseIsSetAside(t *testing.T) {
 func TestWhereNothingCanBeWritten(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(dir, "file"), nil, 0o600))
+	must(t, unix.Mkfifo(filepath.Join(dir, "fifo"), 0o600))
 	for name, path := range map[string]string{
+		"a FIFO":                           filepath.Join(dir, "fifo"),
 		"a directory in place of the file": dir,
 		"a file in place of the directory": filepath.Join(dir, "file", "db"),
 		"a device":                         "/dev/null",

@@ -11,6 +11,7 @@ import (
 
 func newPlanCommand(p *paths) *cobra.Command {
 	var o output
+	var request status.PlanRequest
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "What apply would change in the kernel: exit 0 nothing, 2 something",
@@ -20,7 +21,7 @@ func newPlanCommand(p *paths) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			plan, err := b.Plan(cmd.Context())
+			plan, err := b.Plan(cmd.Context(), request)
 			if err != nil {
 				return err
 			}
@@ -39,12 +40,19 @@ func newPlanCommand(p *paths) *cobra.Command {
 
 func newApplyCommand(p *paths) *cobra.Command {
 	var o output
+	var request status.ApplyRequest
 	var group string
+	var confirm bool
 	cmd := &cobra.Command{
 		Use:   "apply",
 		Short: "Put the configuration into the kernel now",
-		Long: `A running daemon reads its configuration again and puts it into the kernel, after remove too. Without a daemon the
-rules are put there once and nobody repairs them.`,
+		Long: `A running daemon reads its configuration again and puts it into the kernel, after remove and in a pause too. Without a
+daemon the rules are put there once and nobody repairs them.
+
+With --revert-after, what was in force before comes back by itself unless "apply --confirm" is given within that time:
+for changes that could cut off whoever makes them.`,
+		Example: `  nakama-warden apply --revert-after 60s --why "hide the console"
+  nakama-warden apply --confirm`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			b, err := p.backend()
@@ -52,10 +60,13 @@ rules are put there once and nobody repairs them.`,
 				return err
 			}
 			var applied status.Applied
-			if group != "" {
+			switch {
+			case confirm:
+				applied, err = b.Confirm(cmd.Context())
+			case group != "":
 				applied, err = b.AcceptShrink(cmd.Context(), group)
-			} else {
-				applied, err = b.Apply(cmd.Context())
+			default:
+				applied, err = b.Apply(cmd.Context(), request)
 			}
 			if err != nil {
 				return err
@@ -64,12 +75,17 @@ rules are put there once and nobody repairs them.`,
 		},
 	}
 	o.flag(cmd)
+	cmd.Flags().DurationVar(&request.RevertAfter, "revert-after", 0, "take the change back after this `time` unless it is confirmed")
+	cmd.Flags().BoolVar(&confirm, "confirm", false, "keep a change that would be taken back")
+	cmd.Flags().StringVar(&request.Why, "why", "", "the `reason`, for the events")
 	cmd.Flags().StringVar(&group, "accept-shrink", "", "let the held addresses of this `group` go")
+	cmd.MarkFlagsMutuallyExclusive("confirm", "revert-after", "accept-shrink")
 	return cmd
 }
 
 func newRemoveCommand(p *paths) *cobra.Command {
 	var o output
+	var request status.RemoveRequest
 	cmd := &cobra.Command{
 		Use:   "remove",
 		Short: "Take the rules out of the kernel, until apply or a restart of the daemon",
@@ -79,7 +95,7 @@ func newRemoveCommand(p *paths) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			removed, err := b.Remove(cmd.Context())
+			removed, err := b.Remove(cmd.Context(), request)
 			if err != nil {
 				return err
 			}
@@ -87,5 +103,6 @@ func newRemoveCommand(p *paths) *cobra.Command {
 		},
 	}
 	o.flag(cmd)
+	cmd.Flags().StringVar(&request.Why, "why", "", "the `reason`, for the events")
 	return cmd
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/signal"
@@ -26,10 +25,10 @@ func newDemoCommand() *cobra.Command {
 away a node; kills the daemon. It needs network namespaces (an ordinary user needs user namespaces), touches nothing of
 the host and leaves nothing behind.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return d.run(cmd.OutOrStdout()) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return d.run(cmd.Context()) },
 	}
 	cmd.Flags().BoolVar(&d.keep, "keep", false, "stay up afterwards and print the addresses to look at")
-	cmd.Flags().StringVarP(&d.output, "output", "o", "text", "text, or json: a line for each check")
+	d.output.flag(cmd)
 	cmd.AddCommand(newDemoTamperCommand())
 	return cmd
 }
@@ -48,48 +47,39 @@ func newDemoTamperCommand() *cobra.Command {
 // demonstration is the demo with its flags.
 type demonstration struct {
 	keep   bool
-	output string
+	output output
 }
 
-// run plays the demo in namespaces of its own and ends the process with what came out.
-func (d demonstration) run(out io.Writer) error {
-	if d.output != "text" && d.output != "json" {
-		return fmt.Errorf("output %q; want text or json", d.output)
+// run plays the demo in namespaces of its own.
+func (d demonstration) run(ctx context.Context) error {
+	screen, err := newDemoScreen(d.output, os.Stdout)
+	if err != nil {
+		return err
 	}
 	program, err := os.Executable()
 	if err != nil {
-		return fmt.Errorf("demo: %w", err)
+		return fmt.Errorf("find this program: %w", err)
 	}
 	doors := 0
 	if d.keep {
 		doors = demo.Doors()
 	}
-	code, err := lab.Isolate(doors, func(doors []net.Listener) int { return d.inside(out, program, doors) })
-	if err != nil {
-		return fmt.Errorf("demo: %w", err)
+	code, err := lab.Isolate(doors, func(doors []net.Listener) int {
+		if err := d.play(ctx, screen, program, doors); err != nil {
+			return codeOf(err)
+		}
+		return screen.code()
+	})
+	if err == nil && code != 0 {
+		err = exitStatus(code) // what failed was told where it stands
 	}
-	if code != 0 {
-		os.Exit(code) // the checks that failed were told where they stand
-	}
-	return nil
+	return err
 }
 
-// inside plays the demo and returns the exit code.
-func (d demonstration) inside(out io.Writer, program string, doors []net.Listener) int {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
-	var screen demoScreen = newDemoText(out)
-	if d.output == "json" {
-		screen = newDemoJSON(out)
-	}
-	if err := d.play(ctx, screen, program, doors); err != nil {
-		fmt.Fprintln(os.Stderr, "demo:", err)
-		return 1
-	}
-	return screen.code()
-}
-
+// play is the part inside.
 func (d demonstration) play(ctx context.Context, screen demoScreen, program string, doors []net.Listener) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
 	dir, err := lab.Scratch()
 	if err != nil {
 		return err

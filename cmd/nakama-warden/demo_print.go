@@ -7,9 +7,8 @@ import (
 	"os"
 	"unicode/utf8"
 
-	"golang.org/x/term"
-
 	"github.com/nakama-warden/nakama-warden/cmd/nakama-warden/demo"
+	"github.com/nakama-warden/nakama-warden/cmd/nakama-warden/text"
 )
 
 // demoScreen shows a demo.
@@ -17,6 +16,16 @@ type demoScreen interface {
 	demo.Audience
 	summary(demo.Summary)
 	code() int // the exit code
+}
+
+func newDemoScreen(o output, out *os.File) (demoScreen, error) {
+	switch o.format {
+	case "text":
+		return &demoText{out: out, colour: text.StyleFor(out).Colour}, nil
+	case "json":
+		return &demoJSON{lines: json.NewEncoder(out)}, nil
+	}
+	return nil, fmt.Errorf("unknown output format %q; want text or json", o.format)
 }
 
 // exitCode keeps what the summary means to the caller of the program.
@@ -37,12 +46,6 @@ type demoText struct {
 	out    io.Writer
 	colour bool
 	headed string // the head of the table that is being printed
-}
-
-func newDemoText(out io.Writer) *demoText {
-	file, isFile := out.(*os.File)
-	colour := isFile && term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == ""
-	return &demoText{out: out, colour: colour}
 }
 
 // The widths of the columns: the longest name of a path, the longest expectation, the longest outcome.
@@ -87,16 +90,16 @@ func (t *demoText) summary(s demo.Summary) {
 }
 
 // paint wraps text in an SGR sequence, on a terminal only.
-func (t *demoText) paint(sgr, text string) string {
+func (t *demoText) paint(sgr, words string) string {
 	if !t.colour {
-		return text
+		return words
 	}
-	return "\x1b[" + sgr + "m" + text + "\x1b[0m"
+	return "\x1b[" + sgr + "m" + words + "\x1b[0m"
 }
 
 // pad fills a column; what is too long keeps one blank behind it.
-func pad(text string, width int) string {
-	return fmt.Sprintf("%s%*s", text, max(1, width-utf8.RuneCountInString(text)), "")
+func pad(words string, width int) string {
+	return fmt.Sprintf("%s%*s", words, max(1, width-utf8.RuneCountInString(words)), "")
 }
 
 // demoJSON is the demo for programs: a line for each check, and the summary.
@@ -104,8 +107,6 @@ type demoJSON struct {
 	exitCode
 	lines *json.Encoder
 }
-
-func newDemoJSON(out io.Writer) *demoJSON { return &demoJSON{lines: json.NewEncoder(out)} }
 
 func (*demoJSON) Act(string) {}
 

@@ -1,14 +1,16 @@
 package main
 
 import (
+	"encoding/json"
+	"io"
 	"strings"
 	"testing"
 
 	"github.com/nakama-warden/nakama-warden/cmd/nakama-warden/demo"
 )
 
-// show shows a short demo on a screen and returns the exit code.
-func show(screen demoScreen) int {
+// showDemo shows a short demo on a screen and returns the exit code.
+func showDemo(screen demoScreen) int {
 	screen.Act("who reaches what")
 	screen.Check(demo.Check{Act: "who reaches what", Name: "player → nakama-1:7351", Expected: "hidden", SeenV4: "hidden", SeenV6: "open"})
 	screen.Act("kill -9")
@@ -19,7 +21,7 @@ func show(screen demoScreen) int {
 
 func TestDemoText(t *testing.T) {
 	var out strings.Builder
-	if code := show(newDemoText(&out)); code != 1 {
+	if code := showDemo(&demoText{out: &out}); code != 1 {
 		t.Errorf("exit code %d; want 1", code)
 	}
 	want := `
@@ -42,7 +44,7 @@ demo: 1 of 2 checks held
 
 func TestDemoJSON(t *testing.T) {
 	var out strings.Builder
-	if code := show(newDemoJSON(&out)); code != 1 {
+	if code := showDemo(&demoJSON{lines: json.NewEncoder(&out)}); code != 1 {
 		t.Errorf("exit code %d; want 1", code)
 	}
 	want := `{"act":"who reaches what","check":"player → nakama-1:7351","expected":"hidden","seen_v4":"hidden","seen_v6":"open","held":false}
@@ -55,7 +57,7 @@ func TestDemoJSON(t *testing.T) {
 }
 
 func TestDemoExitCode(t *testing.T) {
-	screen := newDemoJSON(new(strings.Builder))
+	screen := &demoJSON{lines: json.NewEncoder(io.Discard)}
 	screen.summary(demo.Summary{Checks: 2, Held: 2})
 	if code := screen.code(); code != 0 {
 		t.Errorf("exit code %d; want 0", code)

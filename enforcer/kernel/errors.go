@@ -107,6 +107,9 @@ func hintFor(err error) string {
 }
 
 func withHint(err error) error {
+	if err == nil {
+		return nil
+	}
 	if hint := hintFor(err); hint != "" {
 		return fmt.Errorf("%w: %s", err, hint)
 	}

@@ -58,7 +58,7 @@ func watch(o Options, ours uint32) (*watcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.conn.JoinGroup(nftablesGroup); err != nil {
+	if err := s.conn.SetsockoptInt(unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, nftablesGroup); err != nil {
 		return nil, errors.Join(withHint(err), s.close())
 	}
 	if err := s.conn.SetReadBuffer(watchBuffer); err != nil {

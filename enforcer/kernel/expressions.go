@@ -3,6 +3,7 @@ package kernel
 import (
 	"encoding/binary"
 	"fmt"
+	"net/netip"
 	"reflect"
 	"strings"
 
@@ -59,6 +60,13 @@ func statementExpressions(s ruleset.Statement) []expr.Any {
 			&expr.Fib{Register: register, FlagDADDR: true, ResultADDRTYPE: true},
 			equals(binary.NativeEndian.AppendUint32(nil, unix.RTN_LOCAL)),
 		}
+	case ruleset.ToAddress:
+		return toAddress(s.Addr)
+	case ruleset.Log:
+		return []expr.Any{
+			&expr.Limit{Type: expr.LimitTypePkts, Rate: ruleset.LogRate, Unit: expr.LimitTimeSecond, Burst: ruleset.LogBurst},
+			&expr.Log{Key: logAttributes, Group: s.Port, Snaplen: ruleset.LogBytes, Data: []byte(s.Name)},
+		}
 	case ruleset.Translated:
 		return []expr.Any{
 			&expr.Ct{Register: register, Key: expr.CtKeySTATUS},
@@ -100,6 +108,20 @@ func toPort(protocol byte, port uint16) []expr.Any {
 	return append(metaEquals(expr.MetaKeyL4PROTO, []byte{protocol}),
 		&expr.Payload{DestRegister: register, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2},
 		equals(binary.BigEndian.AppendUint16(nil, port)))
+}
+
+// logAttributes are those that a log statement of ours carries.
+const logAttributes = 1<<unix.NFTA_LOG_GROUP | 1<<unix.NFTA_LOG_PREFIX | 1<<unix.NFTA_LOG_SNAPLEN
+
+// toAddress compares the destination address, which stands at an offset of the network header.
+func toAddress(addr netip.Addr) []expr.Any {
+	protocol, offset := byte(unix.NFPROTO_IPV4), uint32(16)
+	if addr.Is6() {
+		protocol, offset = unix.NFPROTO_IPV6, 24
+	}
+	return append(metaEquals(expr.MetaKeyNFPROTO, []byte{protocol}),
+		&expr.Payload{DestRegister: register, Base: expr.PayloadBaseNetworkHeader, Offset: offset, Len: uint32(addr.BitLen() / 8)},
+		equals(addr.AsSlice()))
 }
 
 // fromSet looks the source address up, which stands at an offset of the network header.
@@ -158,6 +180,10 @@ func guessStatement(exprs []expr.Any) ruleset.Statement {
 		return ruleset.Statement{Op: ruleset.ToLocal}
 	case *expr.Ct:
 		return ruleset.Statement{Op: ruleset.Translated}
+	case *expr.Limit:
+		if log, ok := exprs[len(exprs)-1].(*expr.Log); ok {
+			return ruleset.Statement{Op: ruleset.Log, Name: string(log.Data), Port: log.Group}
+		}
 	case *expr.Objref:
 		return ruleset.Statement{Op: ruleset.Count, Name: e.Name}
 	case *expr.Reject:
@@ -201,6 +227,8 @@ func guessMeta(e *expr.Meta, exprs []expr.Any, cmp func(int) []byte) ruleset.Sta
 		}
 		if lookup, ok := exprs[len(exprs)-1].(*expr.Lookup); ok {
 			s.Name = lookup.SetName
+		} else if addr, ok := netip.AddrFromSlice(cmp(3)); ok {
+			return ruleset.Statement{Op: ruleset.ToAddress, Addr: addr}
 		}
 		return s
 	}

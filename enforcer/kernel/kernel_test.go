@@ -1,7 +1,10 @@
 package kernel
 
 import (
+	"bytes"
+	"fmt"
 	"net/netip"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -11,7 +14,16 @@ import (
 	"github.com/nakama-warden/nakama-warden/test/lab"
 )
 
-func TestMain(m *testing.M) { lab.Main(m.Run) }
+func TestMain(m *testing.M) {
+	if role := os.Getenv(roleVariable); role != "" {
+		if err := play(role); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	lab.Main(m.Run)
+}
 
 // open returns a Table in a network namespace of its own.
 func open(t testing.TB, grip Grip) (*Table, *lab.Host) {
@@ -50,6 +62,21 @@ func mustNft(t testing.TB, host *lab.Host, script string) string {
 	return out
 }
 
+// load loads a ruleset in nft's notation.
+func load(t testing.TB, host *lab.Host, script string) {
+	t.Helper()
+	var complaint bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), nftPath(t), "-f", "-")
+	cmd.Stdin, cmd.Stderr = strings.NewReader(script), &complaint
+	p, err := host.Start(cmd)
+	if err == nil {
+		err = p.Wait()
+	}
+	if err != nil {
+		t.Fatalf("nft -f: %v\n%s\n%s", err, complaint.String(), script)
+	}
+}
+
 func nftPath(t testing.TB) string {
 	t.Helper()
 	path, err := exec.LookPath("nft")
@@ -86,7 +113,9 @@ func samplePolicy(t testing.TB) policy.Policy {
 }
 
 func sample(t testing.TB) ruleset.Ruleset {
-	return ruleset.Build(samplePolicy(t), ruleset.Surroundings{NAT: true, Bridges: []string{"docker0"}})
+	return ruleset.Build(samplePolicy(t), ruleset.Surroundings{NAT: true, Bridges: []string{"docker0"}, LogGroup: 9735,
+		Aliases: []ruleset.Alias{{Service: "nakama-console", Port: 17351}},
+		Targets: []ruleset.Target{{Service: "nakama-console", Addr: netip.MustParseAddr("172.18.0.2"), Port: 7351}, {Service: "nakama-console", Addr: netip.MustParseAddr("fd18::2"), Port: 7351}}})
 }
 
 func commit(t testing.TB, table *Table, c ruleset.Change) {

@@ -5,11 +5,13 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"syscall"
 	"time"
 
 	"github.com/mdlayher/netlink"
+	mdsocket "github.com/mdlayher/socket"
 	"golang.org/x/sys/unix"
 )
 
@@ -21,54 +23,87 @@ const receiveSize = 1 << 20
 // commit that waits for another one takes longer.
 const answerTimeout = 30 * time.Second
 
-// socket is a netlink socket of our own: requests go out in one piece, answers are read without a copy per message.
+// socket is a netlink socket of our own: requests go out in one piece, answers are read without a copy per message. It
+// is not the library's, because a copy of its descriptor must be kept by others and come back after a restart.
 type socket struct {
-	conn     *netlink.Conn
+	conn     *mdsocket.Conn
 	raw      syscall.RawConn
+	port     uint32
 	buffer   []byte
 	sequence uint32
 }
 
+// dial makes a socket in a network namespace; 0 is the caller's.
 func dial(netNS int) (*socket, error) {
-	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{NetNS: netNS})
+	conn, err := mdsocket.Socket(unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_NETFILTER, "netlink", &mdsocket.Config{NetNS: netNS})
 	if err != nil {
 		return nil, withHint(err)
 	}
+	if err := conn.Bind(&unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return nil, errors.Join(withHint(err), conn.Close())
+	}
+	return prepare(conn)
+}
+
+// adopt takes over a socket that somebody kept for us.
+func adopt(kept *os.File) (*socket, error) {
+	conn, err := mdsocket.FileConn(kept, "netlink")
+	if err != nil {
+		return nil, err
+	}
+	protocol, err := conn.GetsockoptInt(unix.SOL_SOCKET, unix.SO_PROTOCOL)
+	if err != nil || protocol != unix.NETLINK_NETFILTER {
+		return nil, errors.Join(errors.New("the descriptor that was kept is no nftables socket"), err, conn.Close())
+	}
+	return prepare(conn)
+}
+
+func prepare(conn *mdsocket.Conn) (*socket, error) {
 	// The kernel's own words for an error, and not the failed message with it: that would not fit.
-	for _, option := range []netlink.ConnOption{netlink.ExtendedAcknowledge, netlink.CapAcknowledge} {
-		if err := conn.SetOption(option, true); err != nil {
+	for _, option := range []int{unix.NETLINK_EXT_ACK, unix.NETLINK_CAP_ACK} {
+		if err := conn.SetsockoptInt(unix.SOL_NETLINK, option, 1); err != nil {
 			return nil, errors.Join(fmt.Errorf("set netlink option: %w", err), conn.Close())
 		}
+	}
+	address, err := conn.Getsockname()
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	bound, ok := address.(*unix.SockaddrNetlink)
+	if !ok {
+		return nil, errors.Join(errors.New("not a netlink socket"), conn.Close())
 	}
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	return &socket{conn: conn, raw: raw, buffer: make([]byte, receiveSize)}, nil
+	return &socket{conn: conn, raw: raw, port: bound.Pid, buffer: make([]byte, receiveSize)}, nil
 }
 
 func (s *socket) close() error { return s.conn.Close() }
 
-func (s *socket) portID() uint32 { return s.conn.PID() }
+// portID is the kernel's name for the socket: the owner of a table is one.
+func (s *socket) portID() uint32 { return s.port }
 
 // send sends the messages in one piece and returns the sequence number of the first; the others count up from it.
-func (s *socket) send(messages []netlink.Message) (first uint32, err error) {
+func (s *socket) send(ctx context.Context, messages []netlink.Message) (first uint32, err error) {
 	first = s.sequence + 1
-	size := 0
-	for i := range messages {
+	var packet []byte
+	for _, m := range messages {
 		s.sequence++
-		messages[i].Header.Sequence = s.sequence
-		messages[i].Header.PID = s.portID()
-		messages[i].Header.Length = uint32(unix.NLMSG_HDRLEN + nlAlign(len(messages[i].Data)))
-		size += int(messages[i].Header.Length)
+		length := unix.NLMSG_HDRLEN + len(m.Data)
+		packet = binary.NativeEndian.AppendUint32(packet, uint32(length))
+		packet = binary.NativeEndian.AppendUint16(packet, uint16(m.Header.Type))
+		packet = binary.NativeEndian.AppendUint16(packet, uint16(m.Header.Flags))
+		packet = binary.NativeEndian.AppendUint32(packet, s.sequence)
+		packet = binary.NativeEndian.AppendUint32(packet, s.port)
+		packet = append(packet, m.Data...)
+		packet = append(packet, make([]byte, nlAlign(length)-length)...)
 	}
-	if err := s.growWriteBuffer(size); err != nil {
+	if err := s.growWriteBuffer(len(packet)); err != nil {
 		return 0, err
 	}
-	if _, err := s.conn.SendMessages(messages); err != nil {
-		return 0, withHint(err)
-	}
-	return first, nil
+	return first, withHint(s.conn.Sendto(ctx, packet, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}))
 }
 
 // growWriteBuffer makes room for a batch: the kernel takes it in one piece or not at all. It counts its own overhead
@@ -145,7 +180,7 @@ func (s *socket) transact(ctx context.Context, batch []netlink.Message) error {
 	// The acknowledgement of the last operation comes after the commit, and after every error before it.
 	last := len(batch) - 2
 	batch[last].Header.Flags |= netlink.Acknowledge
-	first, err := s.send(batch)
+	first, err := s.send(ctx, batch)
 	if err != nil {
 		return err
 	}
@@ -172,7 +207,7 @@ func (s *socket) transact(ctx context.Context, batch []netlink.Message) error {
 // commit fell between two parts of the answer.
 func (s *socket) request(ctx context.Context, kind uint16, flags netlink.HeaderFlags, family byte, body []byte, each func(kind uint16, data []byte) error) error {
 	s.drain()
-	first, err := s.send([]netlink.Message{{
+	first, err := s.send(ctx, []netlink.Message{{
 		Header: netlink.Header{Type: messageType(kind), Flags: netlink.Request | flags},
 		Data:   slices.Concat(nfgenmsg(family), body),
 	}})

@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 
@@ -23,8 +24,10 @@ import (
 
 // Options say where the table is and how hard to hold it.
 type Options struct {
-	NetNS       int  // a file descriptor of the network namespace; 0: the caller's
-	HighestGrip Grip // the highest rung to use; the zero value is the best the kernel has
+	NetNS       int      // a file descriptor of the network namespace; 0: the caller's
+	HighestGrip Grip     // the highest rung to use; the zero value is the best the kernel has
+	Keeper      Keeper   // nil: nobody keeps a copy of the owning socket
+	Kept        *os.File // the owning socket of our predecessor, if somebody kept it; Open takes it over
 	Now         func() time.Time
 }
 
@@ -51,19 +54,31 @@ func Open(ctx context.Context, o Options) (*Table, error) {
 	}
 	t := &Table{opts: o}
 	var err error
-	if t.writer, err = dial(o.NetNS); err != nil {
+	if t.writer, err = openWriter(o); err != nil {
 		return nil, fmt.Errorf("open nftables: %w", err)
 	}
 	if t.reader, err = dial(o.NetNS); err != nil {
 		return nil, errors.Join(fmt.Errorf("open nftables: %w", err), t.Close())
 	}
-	if t.grip, t.reason, err = t.probeGrip(ctx); err != nil {
+	if t.grip, t.reason, err = t.findGrip(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("probe nftables: %w", err), t.Close())
 	}
 	if t.watcher, err = watch(o, t.writer.portID()); err != nil {
 		return nil, errors.Join(fmt.Errorf("watch nftables: %w", err), t.Close())
 	}
 	return t, nil
+}
+
+// openWriter adopts the socket that owned the table before: only it may write. What cannot be adopted is no loss, since a
+// table whose socket is gone is an orphan, or gone too.
+func openWriter(o Options) (*socket, error) {
+	if o.Kept != nil {
+		s, err := adopt(o.Kept)
+		if err == nil {
+			return s, o.Kept.Close() // adopt made a copy
+		}
+	}
+	return dial(o.NetNS)
 }
 
 // Close ends the sockets. An owned table that was not released stays in the kernel as an orphan that keeps refusing.
@@ -192,8 +207,11 @@ func (t *Table) Release(ctx context.Context) error {
 		return nil
 	}
 	found, err := t.state(ctx)
-	if err != nil || !found.present {
-		return err
+	if err != nil {
+		return fmt.Errorf("release table: %w", err)
+	}
+	if found.flags&ownedFlags == 0 {
+		return nil // absent, or plain already: not ours to write
 	}
 	have, err := t.Read(ctx)
 	if err != nil {
@@ -209,6 +227,9 @@ func (t *Table) Release(ctx context.Context) error {
 	}
 	if err := t.writer.transact(ctx, batch); err != nil {
 		return fmt.Errorf("release table: %w", err)
+	}
+	if t.opts.Keeper != nil {
+		return t.opts.Keeper.Forget(ctx)
 	}
 	return nil
 }

@@ -138,6 +138,15 @@ func Compile(services []Service, roster Roster) (Policy, error) {
 	return p, nil
 }
 
+// Enforced is the policy with every audited service enforced.
+func (p Policy) Enforced() Policy {
+	p.Services = slices.Clone(p.Services)
+	for i := range p.Services {
+		p.Services[i].Mode = Enforce
+	}
+	return p
+}
+
 // Hash identifies the declared policy: the services, not the addresses behind the groups. Hosts of one role with one
 // configuration have equal hashes.
 func (p Policy) Hash() string {

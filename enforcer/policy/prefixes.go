@@ -35,6 +35,22 @@ func ipSet(prefixes []netip.Prefix) *netipx.IPSet {
 	return set
 }
 
+// Without returns a roster in which no group covers any address of the prefix.
+func (r Roster) Without(revoked netip.Prefix) Roster {
+	left := make(Roster, len(r))
+	for group, prefixes := range r {
+		var b netipx.IPSetBuilder
+		b.AddSet(ipSet(prefixes))
+		b.RemovePrefix(Normalize(revoked))
+		set, err := b.IPSet()
+		if err != nil {
+			set = new(netipx.IPSet)
+		}
+		left[group] = set.Prefixes()
+	}
+	return left
+}
+
 // Contains says whether one of the prefixes covers the address.
 func Contains(prefixes []netip.Prefix, addr netip.Addr) bool {
 	addr = addr.Unmap().WithZone("")

@@ -3,6 +3,7 @@ package ruleset
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"go4.org/netipx"
 )
@@ -87,10 +88,16 @@ func (c *Change) diffSets(have, want []Set) {
 			continue
 		}
 		if h := have[i]; h.Family != w.Family || h.Odd != w.Odd {
-			c.reshape(fmt.Sprintf("- set %s: ipv%d_addr %s", h.Name, h.Family, h.Odd))
+			c.reshape("- set " + h.kind())
+			c.reshape("+ set " + w.kind())
 		}
 		c.diffElements(have[i], w)
 	}
+}
+
+// kind describes a set without its elements.
+func (s Set) kind() string {
+	return strings.TrimSpace(fmt.Sprintf("%s: ipv%d_addr %s", s.Name, s.Family, s.Odd))
 }
 
 func (c *Change) diffElements(have, want Set) {

@@ -105,6 +105,13 @@ func (s Statement) String() string {
 		return fmt.Sprintf("udp dport %d", s.Port)
 	case ToLocal:
 		return "fib daddr type local"
+	case ToAddress:
+		if s.Addr.Is4() {
+			return "ip daddr " + s.Addr.String()
+		}
+		return "ip6 daddr " + s.Addr.String()
+	case Log:
+		return fmt.Sprintf("limit rate %d/second burst %d packets log prefix %q group %d snaplen %d", LogRate, LogBurst, s.Name, s.Port, LogBytes)
 	case Translated:
 		return "ct status dnat"
 	case FromSet4:

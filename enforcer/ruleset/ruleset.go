@@ -74,8 +74,9 @@ type Rule []Statement
 // Statement is one match or action. It is comparable; its meaning is that of its nft notation, see String.
 type Statement struct {
 	Op   Op
-	Name string // a set, chain, counter or interface
-	Port uint16
+	Name string     // a set, chain, counter or interface, or the prefix of a log
+	Port uint16     // or the group of a log
+	Addr netip.Addr // of ToAddress
 }
 
 // Op is the kind of a statement.
@@ -90,9 +91,11 @@ const (
 	ToTCPPort               // it goes to TCP port Port
 	ToUDPPort
 	ToLocal    // it goes to an address of this host
+	ToAddress  // it goes to the address Addr
 	Translated // it was redirected to another destination (destination NAT)
 	FromSet4   // its source is in the IPv4 set Name
 	FromSet6   // … in the IPv6 set Name
+	Log        // tell NFLOG group Port, with prefix Name: at most LogRate a second
 	Count      // add it to the counter Name
 	Jump       // go on in chain Name
 	Return     // go back to where the chain was jumped to
@@ -112,6 +115,14 @@ func ranges(prefixes []netip.Prefix, family Family) []netipx.IPRange {
 	}
 	return found
 }
+
+// LogRate and LogBurst bound, per service, how many refusals the kernel tells of: a flood must not cost more than its
+// packets do. LogBytes of each are told: enough for the longest headers that are read.
+const (
+	LogRate  = 50
+	LogBurst = 100
+	LogBytes = 96
+)
 
 // Groups returns the addresses of the groups whose sets the ruleset holds.
 func (r Ruleset) Groups() policy.Roster {

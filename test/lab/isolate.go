@@ -106,7 +106,7 @@ func passedOn() []os.Signal {
 func namespaces() *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{
 		Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS,
-		
+		Pdeathsig:  unix.SIGKILL,
 		Setpgid:    true,
 	}
 	if os.Geteuid() != 0 {

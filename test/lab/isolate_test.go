@@ -201,6 +201,7 @@ func wantEnd(t *testing.T, cmd *exec.Cmd, out *bufio.Reader, want string) {
 	t.Helper()
 	if rest, err := io.ReadAll(out); err != nil || len(rest) > 0 {
 		t.Errorf("at the end: %q, %v; want nothing", rest, err)
+		_ = cmd.Process.Kill() // what does not end by itself must not hold up the test
 	}
 	err := cmd.Wait()
 	if got := fmt.Sprint(err); got != want {

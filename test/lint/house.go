@@ -57,13 +57,14 @@ func below(top string) (allowed []string, known bool) {
 	return nil, false
 }
 
-// beside says which siblings of a top folder a package may import: the way of the data through the enforcer.
+// beside says which siblings of a top folder a package may import. Only the enforcer's know one another, along the way
+// of the data: the policy is the language of all of them, the ruleset that of the kernel.
 func beside(folder string) []string {
-	switch folder {
-	case "enforcer/ruleset", "enforcer/refusals":
-		return []string{"enforcer/policy"}
-	case "enforcer/kernel":
+	switch {
+	case folder == "enforcer/kernel":
 		return []string{"enforcer/policy", "enforcer/ruleset"}
+	case strings.HasPrefix(folder, "enforcer/") && folder != "enforcer/policy":
+		return []string{"enforcer/policy"}
 	}
 	return nil
 }

@@ -71,6 +71,8 @@ func TestHouse(t *testing.T) {
 		{"enforcer/kernel/commit.go", "enforcer/ruleset", allowed},
 		{"enforcer/kernel/commit.go", "enforcer", "a child may not import its parent"},
 		{"enforcer/ruleset/build.go", "enforcer/policy", allowed},
+		{"enforcer/refusals/read.go", "enforcer/policy", allowed},
+		{"enforcer/refusals/read.go", "enforcer/ruleset", "enforcer/refusals may import only enforcer/policy"},
 		{"enforcer/ruleset/build.go", "enforcer/kernel", "enforcer/ruleset may import only enforcer/policy"},
 		{"enforcer/policy/policy.go", "enforcer/ruleset", "enforcer/policy may import only nothing"},
 		{"enforcer/enforcer.go", "collector", "enforcer may import only status"},

@@ -1,0 +1,205 @@
+// Package scenario tests the whole daemon: the real program on hosts of a lab, with real traffic.
+//
+// A scenario is a script that an operator could have written, in testdata. Beside testscript's own commands there are the
+// verbs of verbs: some do something, some claim something; `within 5s` before a claim tries it again until it holds.
+// A host's folder in the script's archive is HOST/: HOST/config.yaml is its configuration, HOST/state its state. In every
+// file of the archive $WORK stands for the scenario's folder. Host number n of a scenario is 10.77.0.n and fd77::n.
+package scenario
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
+
+	"github.com/nakama-warden/nakama-warden/test/lab"
+)
+
+// programVariable names a program that is there already, for where none can be built.
+const programVariable = "NAKAMA_WARDEN_PROGRAM"
+
+// atOnce is how many scenarios run beside each other: they wait for most of their time, whatever the number of cores.
+const atOnce = "8"
+
+func TestMain(m *testing.M) {
+	lab.Main(func() int {
+		flag.Parse()
+		if err := flag.Set("test.parallel", atOnce); err != nil {
+			fmt.Fprintln(os.Stderr, "scenario:", err)
+			return 1
+		}
+		return m.Run()
+	})
+}
+
+func TestScenarios(t *testing.T) {
+	// Paths are short here, as those of Unix sockets must be, and nothing waits for a disk.
+	root, err := lab.Scratch()
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := os.Getenv(programVariable)
+	if program == "" {
+		program = build(t, root)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		WorkdirRoot:         root,
+		RequireUniqueNames:  true,
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			if err := expandFiles(env.WorkDir); err != nil {
+				return err
+			}
+			s, err := newScene(program, env.WorkDir)
+			if err != nil {
+				return err
+			}
+			env.Values[sceneKey{}] = s
+			env.Defer(func() { s.close(env.T()) })
+			return nil
+		},
+		Cmds:      commands(),
+		Condition: condition,
+	})
+}
+
+// build makes the program as a release is made.
+func build(t *testing.T, dir string) string {
+	t.Helper()
+	program := filepath.Join(dir, "nakama-warden")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../../cmd/nakama-warden")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if complaint, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v (or name a program with %s)\n%s", err, programVariable, complaint)
+	}
+	return program
+}
+
+// expandFiles puts the scenario's folder in the place of $WORK.
+func expandFiles(dir string) error {
+	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		expanded := strings.ReplaceAll(string(text), "$WORK", dir)
+		if expanded == string(text) {
+			return nil
+		}
+		return os.WriteFile(path, []byte(expanded), 0o600)
+	})
+}
+
+// condition is what stands in brackets before a line.
+func condition(name string) (bool, error) {
+	if name != "owned" {
+		return false, fmt.Errorf("unknown condition %q", name)
+	}
+	var system unix.Utsname
+	if err := unix.Uname(&system); err != nil {
+		return false, err
+	}
+	var major, minor int
+	if _, err := fmt.Sscanf(unix.ByteSliceToString(system.Release[:]), "%d.%d", &major, &minor); err != nil {
+		return false, err
+	}
+	return major > 6 || major == 6 && minor >= 9, nil // owner and persist flags
+}
+
+// A verb does what its arguments say, or checks that it is so.
+type verb func(*scene, *testscript.TestScript, []string) error
+
+// verbs are the words of scenarios. A verb behind ! must fail.
+func verbs() map[string]verb {
+	return map[string]verb{
+		"host":      addHost,      // host NAME ADDRESS: the next host of the lab, and its IPv4 address
+		"listen":    listen,       // listen HOST PORT…
+		"container": addContainer, // container HOST NAME PORT…: listening there, on a bridge of its own kind
+		"publish":   publish,      // publish HOST PORT CONTAINER:PORT
+		"beside":    beside,       // beside HOST NAME: another folder, for a second daemon on the host
+		"start":     start,        // start HOST [VARIABLE=VALUE…] [-- WRAPPER…]: until READY, or to its end (then it failed)
+		"reload":    reload,       // reload HOST: SIGHUP, until it says that it is ready again
+		"stop":      stop,         // stop HOST: SIGTERM; it has 5 s
+		"kill9":     kill9,        // kill9 HOST
+		"warden":    warden,       // warden HOST COMMAND…: the command line on that host
+		"exit":      exitCode,     // exit CODE: of the last start, stop or warden
+		"tamper":    tamper,       // tamper HOST NFT-COMMAND
+		"fight":     fight,        // fight HOST DURATION: somebody flushes without a pause
+		"peace":     peace,        // peace HOST: the fight has ended, and the daemon took less than fightShare of a core
+		"besiege":   besiege,      // besiege FROM TO:PORT: somebody connects without a pause
+		"repelled":  repelled,     // repelled: nobody got in meanwhile
+		"readonly":  readOnly,     // readonly HOST: nothing can be written to its state
+		"get":       get,          // get FROM TO:PORT/PATH
+		"json":      isJSON,       // json: the last output is JSON, a value a line
+		"event":     awaitEvent,   // event HOST KIND [FIELD=TEXT | FIELD~PART…]: behind the last one that was awaited
+		"notified":  notified,     // notified HOST TEXT: systemd hears it
+		"within":    within,       // within DURATION [!] VERB…
+		"open":      reaches(lab.Open),
+		"refused":   reaches(lab.Refused),
+		"hidden":    reaches(lab.Hidden),
+		"said":      said,      // said HOST PART: in its log
+		"ruleset":   inRuleset, // ruleset HOST PATTERN: in what nft lists
+		"status":    inStatus,  // status HOST PATH=VALUE…: in its JSON; lists are entered by name
+		"metric":    hasMetric, // metric HOST NAME VALUE
+	}
+}
+
+var errHolds = errors.New("it does, and should not")
+
+// call runs a verb, or expects its failure.
+func call(s *scene, ts *testscript.TestScript, negated bool, name string, args []string) error {
+	do, known := verbs()[name]
+	if !known {
+		return fmt.Errorf("unknown verb %q", name)
+	}
+	err := do(s, ts, args)
+	switch {
+	case !negated:
+		return err
+	case err == nil:
+		return errHolds
+	}
+	var usage usageError
+	if errors.As(err, &usage) {
+		return err
+	}
+	return nil
+}
+
+func commands() map[string]func(*testscript.TestScript, bool, []string) {
+	found := map[string]func(*testscript.TestScript, bool, []string){}
+	for name := range verbs() {
+		found[name] = func(ts *testscript.TestScript, negated bool, args []string) {
+			s, _ := ts.Value(sceneKey{}).(*scene)
+			if err := call(s, ts, negated, name, args); err != nil {
+				ts.Fatalf("%s %s: %v", name, strings.Join(args, " "), err)
+			}
+		}
+	}
+	return found
+}
+
+// usageError is a mistake of the script: it is no failure that a negated verb may expect.
+type usageError string
+
+func (e usageError) Error() string { return string(e) }
+
+// want checks the number of arguments; most < 0 is any number.
+func want(args []string, least, most int) error {
+	if len(args) < least || most >= 0 && len(args) > most {
+		return usageError(fmt.Sprintf("%d arguments; want %d to %d", len(args), least, most))
+	}
+	return nil
+}

@@ -22,6 +22,7 @@ type keeper struct {
 	ruleset  ruleset.Ruleset // what was committed last
 	around   ruleset.Surroundings
 	inForce  bool // ruleset was committed by this process and not failed since
+	behind   bool // ruleset is not yet the wish's
 	verified bool
 	problem  string
 
@@ -57,6 +58,7 @@ func (e *Enforcer) plan(ctx context.Context, p policy.Policy) (ruleset.Change, e
 // this process has committed is known to the last bit.
 func (e *Enforcer) apply(ctx context.Context) (changes []string, err error) {
 	defer e.publish()
+	e.behind = true
 	around, err := e.table.Around(ctx)
 	if err != nil {
 		e.fail(err)
@@ -71,18 +73,21 @@ func (e *Enforcer) apply(ctx context.Context) (changes []string, err error) {
 		}
 	}
 	change := ruleset.Diff(have, want)
+	whole := !e.inForce || change.Rebuild
 	err = e.commit(ctx, change, want)
 	if err != nil && !errors.Is(err, kernel.ErrDiffers) {
 		e.inForce = false
 		e.fail(err)
 		return nil, err
 	}
-	e.ruleset, e.around, e.inForce, e.problem = want, around, true, ""
+	e.ruleset, e.around, e.inForce, e.behind, e.problem = want, around, true, false, ""
 	if err != nil {
 		e.doubt()
 		return nil, err
 	}
-	e.confirm()
+	if whole { // a change of elements is not read back, and none at all says nothing of the kernel
+		e.confirm()
+	}
 	changes = change.Lines()
 	if len(changes) > 0 {
 		e.tellApplied(changes)

@@ -33,6 +33,7 @@ func (e *Enforcer) Run(ctx context.Context) error {
 	around := time.NewTimer(aroundAtMost)
 	around.Stop()
 	defer around.Stop()
+	waiting := false // for around: what comes meanwhile must not put it off again and again
 	for {
 		select {
 		case <-ctx.Done():
@@ -44,10 +45,12 @@ func (e *Enforcer) Run(ctx context.Context) error {
 			r.work(r.ctx)
 			close(r.done)
 		case event := <-e.table.Events():
-			if e.onEvent(ctx, event) {
+			if e.onEvent(ctx, event) && !waiting {
 				around.Reset(aroundAtMost)
+				waiting = true
 			}
 		case <-around.C:
+			waiting = false
 			e.reconsiderAround(ctx)
 		case <-ticker.C:
 			e.onTick(ctx)
@@ -85,10 +88,11 @@ func (e *Enforcer) onEvent(ctx context.Context, first kernel.Event) (around bool
 func (e *Enforcer) onTick(ctx context.Context) {
 	now := time.Now()
 	switch {
-	case e.wished && e.withdrawn == "" && !e.inForce && !now.Before(e.retryAt):
+	case e.wished && e.withdrawn == "" && (!e.inForce || e.behind) && !now.Before(e.retryAt):
 		e.try(ctx)
 	case e.holding() && !now.Before(e.verifyAt):
 		e.verify(ctx, cause{at: now})
+		e.reconsiderAround(ctx) // iptables-legacy tells nobody of its NAT
 	}
 	e.endFight(now)
 	if e.holding() {

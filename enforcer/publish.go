@@ -55,7 +55,7 @@ func (e *Enforcer) state() string {
 		return e.withdrawn
 	case !e.wished:
 		return StateStarting
-	case !e.inForce || !e.verified:
+	case !e.inForce || e.behind || !e.verified:
 		return StateFailed
 	case e.ruleset.Absent():
 		return StateOff

@@ -41,6 +41,14 @@ func (r *rendering) replacing(found tableState, flags, port uint32) ([]netlink.M
 	return framed(prologue, []netlink.Message{create}, r.messages), nil
 }
 
+// replacingUnseen is the batch that puts the rendering in the place of a plain table, or of none: made if it is absent,
+// deleted, and made.
+func (r *rendering) replacingUnseen() []netlink.Message {
+	create := tableMessage(unix.NFT_MSG_NEWTABLE, netlink.Create, ruleset.TableName, 0)
+	remove := tableMessage(unix.NFT_MSG_DELTABLE, 0, ruleset.TableName, 0)
+	return framed([]netlink.Message{create, remove, create}, r.messages)
+}
+
 // removing is the batch that deletes what was found.
 func (r *rendering) removing(found tableState, port uint32) ([]netlink.Message, error) {
 	prologue, err := deletion(found, port)

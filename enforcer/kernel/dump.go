@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
+	"maps"
 	"slices"
 
 	"github.com/mdlayher/netlink"
@@ -22,9 +24,7 @@ type tableState struct {
 // state asks for the table itself.
 func (t *Table) state(ctx context.Context) (tableState, error) {
 	var found tableState
-	body := textAttribute(nil, unix.NFTA_TABLE_NAME, ruleset.TableName)
-	err := t.reader.request(ctx, unix.NFT_MSG_GETTABLE, netlink.Acknowledge, family, body, func(kind uint16, data []byte) error {
-		var err error
+	err := t.askTable(ctx, func(data []byte) (err error) {
 		found, err = parseTable(data)
 		return err
 	})
@@ -32,6 +32,14 @@ func (t *Table) state(ctx context.Context) (tableState, error) {
 		return tableState{}, nil
 	}
 	return found, err
+}
+
+// askTable hands the kernel's answer to each; ENOENT says that there is no table.
+func (t *Table) askTable(ctx context.Context, each func(data []byte) error) error {
+	name := textAttribute(nil, unix.NFTA_TABLE_NAME, ruleset.TableName)
+	return t.reader.request(ctx, unix.NFT_MSG_GETTABLE, netlink.Acknowledge, family, name, func(_ uint16, data []byte) error {
+		return each(data)
+	})
 }
 
 func parseTable(data []byte) (tableState, error) {
@@ -91,10 +99,37 @@ func (t *Table) dump(ctx context.Context, parts dumpPart) (*dump, error) {
 	}
 }
 
+// steadyDump reads everything until two dumps in a row agree. The kernel goes on with a set after as many elements as it
+// has told, and a commit that is being prepared has its elements among them before it has a generation: what that tears
+// shows in nothing but another dump.
+func (t *Table) steadyDump(ctx context.Context) (*dump, error) {
+	before, err := t.dump(ctx, dumpShape|dumpObjects|dumpSums)
+	if err != nil {
+		return nil, err
+	}
+	for range tornTries {
+		d, err := t.dump(ctx, dumpAll)
+		if err != nil || d.agrees(before) {
+			return d, err
+		}
+		before = d
+	}
+	return nil, errTorn
+}
+
+// agrees says that both dumps tell the same.
+func (d *dump) agrees(other *dump) bool {
+	if !d.table.present || !other.table.present {
+		return d.table.present == other.table.present
+	}
+	seed := maphash.MakeSeed()
+	return shapeOf(seed, d) == shapeOf(seed, other) &&
+		maps.EqualFunc(d.elements, other.elements, func(a, b *elements) bool { return a.sum == b.sum })
+}
+
 func (t *Table) dumpOnce(ctx context.Context, parts dumpPart) (*dump, error) {
 	d := &dump{elements: map[string]*elements{}}
-	name := textAttribute(nil, unix.NFTA_TABLE_NAME, ruleset.TableName)
-	err := t.reader.request(ctx, unix.NFT_MSG_GETTABLE, netlink.Acknowledge, family, name, func(_ uint16, data []byte) (err error) {
+	err := t.askTable(ctx, func(data []byte) (err error) {
 		d.table, err = parseTable(data)
 		d.tableMsg = slices.Clone(data)
 		return errors.Join(err, d.sameGeneration(data))
@@ -121,6 +156,10 @@ func (t *Table) dumpOnce(ctx context.Context, parts dumpPart) (*dump, error) {
 				return nil, err
 			}
 		}
+	}
+	// A message bears the generation of its beginning: a commit while the kernel filled the last one shows afterwards only.
+	if err := t.askTable(ctx, d.sameGeneration); err != nil {
+		return nil, fmt.Errorf("table, again: %w", err)
 	}
 	return d, nil
 }

@@ -30,8 +30,9 @@ func TestARefusedBatchNamesTheOperationAndLeavesNothing(t *testing.T) {
 			r.Chains[0].Rules = append(r.Chains[0].Rules, ruleset.Rule{{Op: ruleset.Count, Name: "nothing"}})
 		}, []string{`create rule in chain prerouting: counter name "nothing": no such file or directory`}},
 		{"a loop", func(r *ruleset.Ruleset) {
+			r.Chains[0].Rules = append(r.Chains[0].Rules, ruleset.Rule{{Op: ruleset.Jump, Name: "loop"}})
 			r.Chains = append(r.Chains, ruleset.Chain{Name: "loop", Rules: []ruleset.Rule{{{Op: ruleset.Jump, Name: "loop"}}}})
-		}, []string{"create rule in chain loop: jump loop: "}},
+		}, []string{"too many levels of symbolic links"}},
 		{"a statement that only others write", func(r *ruleset.Ruleset) {
 			r.Chains[0].Rules = append(r.Chains[0].Rules, ruleset.Rule{{Op: ruleset.Foreign, Name: "limit"}})
 		}, []string{`render ruleset: chain prerouting: cannot write statement "(limit)"`}},

@@ -29,7 +29,7 @@ func TestACommitIsAllOrNothing(t *testing.T) {
 				actor := startActor(t, host, fmt.Sprintf("alternate-%s %d", grip, size))
 				actor.hears(t, "ready")
 				select {
-				case <-time.After(random.N(longest)):
+				case <-time.After(time.Duration(random.Int64N(int64(longest)))):
 				case <-actor.Done():
 					t.Fatalf("the other process ended by itself: %v", actor.Wait())
 				}

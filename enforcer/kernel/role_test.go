@@ -3,6 +3,7 @@ package kernel
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -37,6 +38,8 @@ func play(role string) error {
 		return alternate(ctx, Watched, size)
 	case "hammer":
 		return hammer(ctx, size)
+	case "fail":
+		return failToCommit(ctx, size)
 	case "open-without-capability":
 		return openWithoutCapability(ctx)
 	}
@@ -143,6 +146,26 @@ func hammer(ctx context.Context, size int) error {
 			if err := table.Commit(ctx, change); err != nil {
 				return err
 			}
+		}
+	}
+}
+
+// failToCommit prepares many elements in batches that the kernel refuses at their end, until it is killed.
+func failToCommit(ctx context.Context, size int) error {
+	table, err := Open(ctx, Options{HighestGrip: Watched})
+	if err != nil {
+		return err
+	}
+	a, b := twoRulesets(size)
+	set := a.Sets[0]
+	refused := ruleset.Change{Elements: []ruleset.SetChange{
+		{Set: set, Delete: set.Ranges[:size/2], Add: b.Sets[0].Ranges},
+		{Set: set, Delete: set.Ranges[:1]}, // once more
+	}}
+	fmt.Println("ready")
+	for {
+		if err := table.Commit(ctx, refused); !errors.Is(err, unix.ENOENT) {
+			return fmt.Errorf("a batch that deletes an element twice: %w", err)
 		}
 	}
 }

@@ -31,6 +31,8 @@ type socket struct {
 	port     uint32
 	buffer   []byte
 	sequence uint32
+	room     int  // the size of the write buffer, as asked for
+	dirty    bool // an answer was not read to its end
 }
 
 // dial makes a socket in a network namespace; 0 is the caller's.
@@ -77,7 +79,7 @@ func prepare(conn *mdsocket.Conn) (*socket, error) {
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	return &socket{conn: conn, raw: raw, port: bound.Pid, buffer: make([]byte, receiveSize)}, nil
+	return &socket{conn: conn, raw: raw, port: bound.Pid, buffer: make([]byte, receiveSize), dirty: true}, nil
 }
 
 func (s *socket) close() error { return s.conn.Close() }
@@ -106,19 +108,19 @@ func (s *socket) send(ctx context.Context, messages []netlink.Message) (first ui
 	return first, withHint(s.conn.Sendto(ctx, packet, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}))
 }
 
+// smallPacket fits into the write buffer of any socket.
+const smallPacket = 64 << 10
+
 // growWriteBuffer makes room for a batch: the kernel takes it in one piece or not at all. It counts its own overhead
 // against the buffer, hence the factor.
 func (s *socket) growWriteBuffer(size int) error {
-	have, err := s.conn.WriteBuffer()
-	if err != nil {
-		return fmt.Errorf("read netlink buffer size: %w", err)
-	}
-	if have >= 2*size {
+	if size <= smallPacket || s.room >= 2*size {
 		return nil
 	}
 	if err := s.conn.SetWriteBuffer(2 * size); err != nil {
 		return fmt.Errorf("grow netlink buffer to %d bytes: %w", 2*size, err)
 	}
+	s.room = 2 * size
 	return nil
 }
 
@@ -129,12 +131,16 @@ func (s *socket) receive(ctx context.Context, each func(netlink.Header, []byte) 
 	}
 	stop := context.AfterFunc(ctx, func() { _ = s.conn.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
+	s.dirty = true
 	for {
 		n, err := s.read()
 		if err != nil {
 			return errors.Join(ctx.Err(), withHint(err))
 		}
 		done, err := eachMessage(s.buffer[:n], each)
+		if done {
+			s.dirty = err != nil
+		}
 		if done || err != nil {
 			return err
 		}
@@ -159,15 +165,13 @@ func (s *socket) read() (n int, err error) {
 
 // drain throws away what is left of an earlier answer: after an error the socket goes on, it is never dialled anew.
 func (s *socket) drain() {
-	for {
+	for s.dirty {
 		drained := false
 		err := s.raw.Control(func(fd uintptr) {
 			_, _, err := unix.Recvfrom(int(fd), s.buffer, unix.MSG_DONTWAIT)
 			drained = err != nil && err != unix.ENOBUFS && err != unix.EINTR
 		})
-		if drained || err != nil {
-			return
-		}
+		s.dirty = !drained && err == nil
 	}
 }
 

@@ -103,7 +103,7 @@ func (t *Table) Events() <-chan Event { return t.watcher.events }
 
 // Read returns what the kernel holds now. A table that is absent is an empty Ruleset, not an error.
 func (t *Table) Read(ctx context.Context) (ruleset.Ruleset, error) {
-	d, err := t.dump(ctx, dumpAll)
+	d, err := t.steadyDump(ctx)
 	if err != nil {
 		return ruleset.Ruleset{}, fmt.Errorf("read table: %w", err)
 	}
@@ -139,23 +139,35 @@ func (t *Table) rebuild(ctx context.Context, want ruleset.Ruleset) error {
 	if err != nil {
 		return fmt.Errorf("render ruleset: %w", err)
 	}
-	for try := 1; ; try++ {
-		err := t.replace(ctx, body)
-		if err == nil {
-			break
-		}
-		if try == commitTries || !changedUnderUs(err) {
+	err = t.replaceUnseen(ctx, body)
+	for try := 1; err != nil; try++ {
+		if err = t.replace(ctx, body); err != nil && (try == commitTries || !changedUnderUs(err)) {
 			return fmt.Errorf("replace table: %w", err)
 		}
 	}
 	t.mu.Lock()
-	t.committed, t.rendered = want, body
-	t.blessed = fingerprint{}
+	before := t.blessed
+	if body != t.rendered {
+		before = fingerprint{} // of something else
+	}
+	t.committed, t.rendered, t.blessed = want, body, fingerprint{}
 	t.mu.Unlock()
-	if err := t.bless(ctx); err != nil {
+	if err := t.bless(ctx, before); err != nil {
 		return fmt.Errorf("read the table back: %w", err)
 	}
 	return nil
+}
+
+// replaceUnseen replaces a table that was ours and watched a moment ago without asking what is there now: when it is
+// being repaired, the question would be a part of the hole. It fails if the table is somebody else's by now.
+func (t *Table) replaceUnseen(ctx context.Context, body *rendering) error {
+	t.mu.Lock()
+	ours := !t.committed.Absent()
+	t.mu.Unlock()
+	if t.grip != Watched || !ours {
+		return errors.ErrUnsupported
+	}
+	return t.writer.transact(ctx, body.replacingUnseen())
 }
 
 // replace sends the batch that makes the table what body says, whatever is there now.

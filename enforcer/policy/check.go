@@ -12,19 +12,21 @@ import (
 // widestPrefix is the shortest prefix a group may hold: nobody's admins own a 256th of the Internet.
 const widestPrefix = 8
 
-// tooManyAddresses says whether the prefixes together cover half of what hosts can have: a group is a set of hosts, and
-// the world can be written in pieces too.
-func tooManyAddresses(prefixes []netip.Prefix) bool {
-	const half = 0.5
-	var share4, share6 float64
-	for _, p := range Coalesce(prefixes) {
-		if p.Addr().Is4() {
-			share4 += math.Exp2(-float64(p.Bits()))
-		} else if globalUnicast := netip.MustParsePrefix("2000::/3"); globalUnicast.Overlaps(p) {
-			share6 += math.Exp2(-float64(max(0, p.Bits()-globalUnicast.Bits())))
+// mostAddresses returns the space of addresses of which the prefixes together cover half or more, if there is one: a
+// group is a set of hosts, and the world can be written in pieces too.
+func mostAddresses(prefixes []netip.Prefix) (space netip.Prefix, found bool) {
+	for _, space := range []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("2000::/3")} {
+		share := 0.0
+		for _, p := range Coalesce(prefixes) {
+			if space.Overlaps(p) {
+				share += math.Exp2(-float64(max(0, p.Bits()-space.Bits())))
+			}
+		}
+		if share >= 0.5 {
+			return space, true
 		}
 	}
-	return share4 >= half || share6 >= half
+	return netip.Prefix{}, false
 }
 
 // reservedAddresses are ranges that can never be the source of a remote peer: they would open a service to local
@@ -147,19 +149,21 @@ func CheckGroup(name string, prefixes []netip.Prefix) []Violation {
 	for _, p := range prefixes {
 		found = append(found, checkPrefix(name, p)...)
 	}
-	if tooManyAddresses(prefixes) {
-		add(netip.Prefix{}, "the prefixes together cover half of all addresses or more",
+	if space, most := mostAddresses(prefixes); most && !slices.ContainsFunc(prefixes, tooWide) {
+		add(space, fmt.Sprintf("the prefixes together cover half of %s or more", space),
 			"the addresses of the hosts in this group, or `from: [anyone]` on the service")
 	}
 	return found
 }
+
+func tooWide(p netip.Prefix) bool { return Normalize(p).Bits() < widestPrefix }
 
 func checkPrefix(group string, p netip.Prefix) []Violation {
 	p = Normalize(p)
 	if !p.IsValid() {
 		return []Violation{{Group: group, Prefix: p, Problem: "an invalid prefix", Want: "an address or a CIDR"}}
 	}
-	if p.Bits() < widestPrefix {
+	if tooWide(p) {
 		return []Violation{{Group: group, Prefix: p, Problem: fmt.Sprintf("%s is wider than /%d", p, widestPrefix),
 			Want: "narrower prefixes: a group is a set of hosts, not a part of the Internet"}}
 	}

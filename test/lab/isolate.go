@@ -39,13 +39,12 @@ func Main(run func() int) {
 // Three processes take part: the caller, who waits and passes signals on; the first process of the pid namespace, who
 // reaps; and its child, who runs. When the caller dies the kernel kills the second, and with it all that is inside.
 func Isolate(doors int, run func(doors []net.Listener) int) (int, error) {
-	left, marked := os.LookupEnv(marker)
-	switch {
+	switch left, marked := os.LookupEnv(marker); {
 	case !marked:
-		return isolated(doors)
+		return isolate(doors)
 	case os.Getpid() == 1:
 		return firstProcess(doors)
-	case left == networkNamespace():
+	case !Isolated():
 		return 0, fmt.Errorf("%s is set, but this is still network namespace %s: unset it", marker, left)
 	}
 	listeners, err := openDoors(doors)
@@ -55,8 +54,14 @@ func Isolate(doors int, run func(doors []net.Listener) int) (int, error) {
 	return run(listeners), nil
 }
 
-// isolated runs the program inside and waits for its end.
-func isolated(doors int) (int, error) {
+// Isolated says whether this process runs inside Isolate. What would harm a machine asks first.
+func Isolated() bool {
+	left, marked := os.LookupEnv(marker)
+	return marked && left != networkNamespace()
+}
+
+// isolate runs the program inside and waits for its end.
+func isolate(doors int) (int, error) {
 	// The kernel sends the parent-death signal when the thread ends that made the child, so this one must stay.
 	runtime.LockOSThread()
 	signals := make(chan os.Signal, 16)

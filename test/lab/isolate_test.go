@@ -209,6 +209,19 @@ func wantEnd(t *testing.T, cmd *exec.Cmd, out *bufio.Reader, want string) {
 	}
 }
 
+func TestIsolatedIsProvenAndNotTrusted(t *testing.T) {
+	if !Isolated() {
+		t.Error("the tests do not know that they are isolated")
+	}
+	t.Setenv(marker, networkNamespace())
+	if Isolated() {
+		t.Error("isolated, in the namespace that was left")
+	}
+	if _, err := Isolate(0, func([]net.Listener) int { return 0 }); err == nil {
+		t.Error("ran in the namespace that was left")
+	}
+}
+
 func TestExitCodeIsPassedBack(t *testing.T) {
 	cmd, out := perform(t, "exit", nil)
 	wantEnd(t, cmd, out, "exit status 7")

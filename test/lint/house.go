@@ -127,7 +127,7 @@ type home struct {
 }
 
 func homes() []home {
-	wire := []string{"enforcer/kernel", "enforcer/refusals", "collector"}
+	wire := []string{"enforcer/kernel", "enforcer/paths", "enforcer/refusals", "collector"}
 	return []home{
 		{"github.com/google/nftables", wire, "nothing above them knows netlink"},
 		{"github.com/mdlayher/netlink", wire, "nothing above them knows netlink"},

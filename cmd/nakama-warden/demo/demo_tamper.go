@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -8,6 +9,8 @@ import (
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
+
+	"github.com/nakama-warden/nakama-warden/test/lab"
 )
 
 // tableName is the table that is tampered with.
@@ -30,8 +33,11 @@ func ways() []way {
 }
 
 // Tamper is what a process does that is not the daemon: it changes the ruleset of the network namespace it runs in. The
-// arguments are one of the ways and the addresses that are to be let in.
+// arguments are one of the ways and the addresses that are to be let in. Outside of a lab it refuses.
 func Tamper(args []string) error {
+	if !lab.Isolated() {
+		return errors.New("tamper: this is a real machine; only the demo may tamper, with its own hosts")
+	}
 	var names []string
 	for _, w := range ways() {
 		names = append(names, w.name)

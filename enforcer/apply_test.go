@@ -140,6 +140,9 @@ func TestAWishIsNotForgottenWhenTheSurroundingsCannotBeRead(t *testing.T) {
 			t.Error("no error")
 		}
 		pass(time.Minute) // a verification of what is in force is no word about the wish
+		if told := r.told(status.KindCommitFailed); len(told) == 0 || len(r.table.verified) == 0 {
+			t.Errorf("told %+v, verified %d times; want the failure, and that what is in force is looked after", told, len(r.table.verified))
+		}
 		r.wantState(StateFailed)
 		r.table.set(func(f *fakeTable) { f.aroundErr = nil })
 		pass(2 * time.Second)
@@ -154,11 +157,28 @@ func TestWhoAskedMayLeave(t *testing.T) {
 		gone, leave := context.WithCancel(t.Context())
 		leave()
 		next := wishFor(t, opsNew)
-		if _, err := r.Apply(gone, next); !errors.Is(err, context.Canceled) {
-			// Either the request was not taken, or the work ended with its context.
-			t.Errorf("%v; want the end of the context", err)
+		taken := opsOld
+		if _, err := r.Apply(gone, next); err == nil {
+			taken = opsNew
+		} else if !errors.Is(err, context.Canceled) {
+			t.Errorf("%v; want the end of the context, or that it was taken", err)
 		}
-		pass(2 * time.Second)
+		r.wantState(StateEnforcing)
+		r.wantHeld(wishFor(t, taken), nowhere)
+		if told := r.told(status.KindCommitFailed); len(told) != 0 {
+			t.Errorf("told %+v; want nothing", told)
+		}
+	})
+}
+
+func TestWhatWasInDoubtIsVerifiedSoonAfterAnApply(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.apply(wishFor(t, opsOld))
+		r.table.set(func(f *fakeTable) { f.aroundErr = errors.New("link list torn") })
+		r.Want(wishFor(t, opsNew))
+		pass(time.Millisecond)
+		r.table.set(func(f *fakeTable) { f.aroundErr = nil })
+		pass(3 * tick)
 		r.wantState(StateEnforcing)
 	})
 }

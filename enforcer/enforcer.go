@@ -71,8 +71,7 @@ type Snapshot struct {
 
 // request is a piece of work for the goroutine that owns the state.
 type request struct {
-	work func(context.Context)
-	ctx  context.Context
+	work func(context.Context) // ends with the loop, not with who asked: a commit is not cut in the middle
 	done chan struct{}
 }
 
@@ -160,7 +159,7 @@ func (e *Enforcer) Withdraw(ctx context.Context, state string, event status.Even
 
 // do has the loop run work between two of its rounds and waits for it.
 func (e *Enforcer) do(ctx context.Context, work func(context.Context)) error {
-	r := request{work: work, ctx: ctx, done: make(chan struct{})}
+	r := request{work: work, done: make(chan struct{})}
 	select {
 	case e.requests <- r:
 		<-r.done

@@ -85,8 +85,11 @@ func (e *Enforcer) apply(ctx context.Context) (changes []string, err error) {
 		e.doubt()
 		return nil, err
 	}
-	if whole { // a change of elements is not read back, and none at all says nothing of the kernel
+	switch { // a change of elements is not read back, and none at all says nothing of the kernel
+	case whole:
 		e.confirm()
+	case !e.verified:
+		e.doubt()
 	}
 	changes = change.Lines()
 	if len(changes) > 0 {

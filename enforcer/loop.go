@@ -42,7 +42,7 @@ func (e *Enforcer) Run(ctx context.Context) error {
 			e.wish, e.wished = w, true
 			e.try(ctx)
 		case r := <-e.requests:
-			r.work(r.ctx)
+			r.work(ctx)
 			close(r.done)
 		case event := <-e.table.Events():
 			if e.onEvent(ctx, event) && !waiting {

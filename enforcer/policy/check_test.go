@@ -57,8 +57,8 @@ func TestCheckGroup(t *testing.T) {
 	}{
 		{name: "hosts and networks", prefixes: []string{"10.9.0.0/24", "203.0.113.7/32", "10.0.0.0/8", "fd00::/8", "2001:db8::1/128"}},
 		{name: "anyone", group: Anyone, want: []string{"anyone is every address"}},
-		{name: "the world", prefixes: []string{"0.0.0.0/0"}, want: []string{"0.0.0.0/0 is wider than /8", "half of all addresses"}},
-		{name: "the IPv6 world", prefixes: []string{"::/0"}, want: []string{"::/0 is wider than /8", "half of all addresses"}},
+		{name: "the world", prefixes: []string{"0.0.0.0/0"}, want: []string{"0.0.0.0/0 is wider than /8"}},
+		{name: "the IPv6 world", prefixes: []string{"::/0"}, want: []string{"::/0 is wider than /8"}},
 		{name: "a seventh bit", prefixes: []string{"10.0.0.0/7"}, want: []string{"10.0.0.0/7 is wider than /8"}},
 		{name: "loopback", prefixes: []string{"127.0.0.1/32"}, want: []string{"127.0.0.1/32 is loopback"}},
 		{name: "all of loopback", prefixes: []string{"127.0.0.0/8"}, want: []string{"127.0.0.0/8 is loopback"}},
@@ -67,8 +67,8 @@ func TestCheckGroup(t *testing.T) {
 		{name: "link-local", prefixes: []string{"fe80::1/128"}, want: []string{"fe80::1/128 is link-local (IPv6)"}},
 		{name: "multicast", prefixes: []string{"239.1.2.3/32", "ff02::1/128"}, want: []string{"239.1.2.3/32 is multicast", "ff02::1/128 is multicast (IPv6)"}},
 		{name: "unspecified", prefixes: []string{"0.0.0.0/32", "::/128"}, want: []string{"0.0.0.0/32 is unspecified", "::/128 is unspecified (IPv6)"}},
-		{name: "the world in pieces", prefixes: eighths(0, 256), want: append(reservedEighths(), "half of all addresses")},
-		{name: "half the world in pieces", prefixes: eighths(1, 129), want: []string{"127.0.0.0/8 is loopback", "half of all addresses"}},
+		{name: "the world in pieces", prefixes: eighths(0, 256), want: append(reservedEighths(), "half of 0.0.0.0/0 or more")},
+		{name: "half the world in pieces", prefixes: eighths(1, 129), want: []string{"127.0.0.0/8 is loopback", "half of 0.0.0.0/0 or more"}},
 		{name: "less than half in pieces", prefixes: eighths(1, 127)},
 	} {
 		t.Run(test.name, func(t *testing.T) {

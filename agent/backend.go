@@ -54,6 +54,7 @@ func (d *daemon) Apply(ctx context.Context, r status.ApplyRequest) (status.Appli
 			why += ": " + r.Why
 		}
 		d.unpause(why)
+		d.setRemoved(false)
 		if r.RevertAfter > 0 {
 			changes, err = d.applyRevertibly(ctx, cfg, r, why)
 		} else {
@@ -75,9 +76,17 @@ func (d *daemon) applied(changes []string) status.Applied {
 
 // Remove takes the rules out until Apply or a restart.
 func (d *daemon) Remove(ctx context.Context, r status.RemoveRequest) (status.Applied, error) {
-	err := d.enforcer.Withdraw(ctx, enforcer.StateRemoved, status.Event{Kind: status.KindPolicyRemoved,
+	event := status.Event{Kind: status.KindPolicyRemoved,
 		Summary: "the rules were taken out of the kernel" + byText(ctx) + ", until apply or a restart",
-		Fields:  map[string]string{"why": r.Why, "by": by(ctx)}})
+		Fields:  map[string]string{"why": r.Why, "by": by(ctx)}}
+	err := d.order(ctx, func(ctx context.Context) error {
+		if err := d.enforcer.Withdraw(ctx, enforcer.StateRemoved, event); err != nil {
+			return err
+		}
+		d.setRemoved(true)
+		d.unpause("the rules were removed")
+		return nil
+	})
 	if err != nil {
 		return status.Applied{}, err
 	}

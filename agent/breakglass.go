@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nakama-warden/nakama-warden/agent/config"
+	"github.com/nakama-warden/nakama-warden/agent/store"
 	"github.com/nakama-warden/nakama-warden/enforcer"
 	"github.com/nakama-warden/nakama-warden/enforcer/policy"
 	"github.com/nakama-warden/nakama-warden/status"
@@ -94,7 +95,7 @@ func (d *daemon) beginPause(ctx context.Context, pause *status.Pause) error {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.pause = pause
+	d.pause, d.removed = pause, false
 	return nil
 }
 
@@ -243,6 +244,15 @@ func (d *daemon) Revoke(ctx context.Context, r status.RevokeRequest) (status.App
 		return err
 	})
 	return d.applied(changes), err
+}
+
+// revocationsIn returns those that are stored.
+func revocationsIn(s *store.Store) []status.Revocation {
+	var revoked []status.Revocation
+	if found, err := s.Get(policyBucket, revokedKey, &revoked); !found || err != nil {
+		return nil
+	}
+	return revoked
 }
 
 func withoutPrefix(revoked []status.Revocation, prefix netip.Prefix) []status.Revocation {

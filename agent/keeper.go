@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"syscall"
 	"time"
@@ -105,11 +104,12 @@ func (s descriptorStore) barrier(ctx context.Context) error {
 	return nil
 }
 
+// send is a notification with a descriptor. The net package sends descriptors over streams only.
 func (s descriptorStore) send(state string, fd int) error {
-	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: s.socket, Net: "unixgram"})
+	socket, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return err
+		return os.NewSyscallError("socket", err)
 	}
-	_, _, err = conn.WriteMsgUnix([]byte(state), unix.UnixRights(fd), nil)
-	return errors.Join(err, conn.Close())
+	err = unix.Sendmsg(socket, []byte(state), unix.UnixRights(fd), &unix.SockaddrUnix{Name: s.socket}, 0)
+	return errors.Join(os.NewSyscallError("sendmsg", err), unix.Close(socket))
 }

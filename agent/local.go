@@ -45,7 +45,11 @@ func (l Local) read(ctx context.Context, readOnlyStore bool) (*at, error) {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	f := newFleet(cfg, readOnly{s}, nil)
-	wish, err := wishOf(cfg, f.Load(ctx), "apply")
+	roster := f.Load(ctx)
+	for _, r := range revocationsIn(s) {
+		roster = roster.Without(r.Prefix)
+	}
+	wish, err := wishOf(cfg, roster, "apply")
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

@@ -27,6 +27,7 @@ type steering struct {
 	fleet       *fleet.Fleet  // nil while a stored policy is enforced for want of a valid file
 	fromKernel  policy.Roster // what our table held at the start, for groups that nobody else knows
 	pause       *status.Pause
+	removed     bool // a person took the rules out
 	unconfirmed *unconfirmed
 	revoked     []status.Revocation
 }
@@ -104,10 +105,7 @@ func (d *daemon) recall() {
 	if found, err := d.store.Get(policyBucket, revertKey, &u); found && err == nil {
 		d.unconfirmed = u
 	}
-	var revoked []status.Revocation
-	if found, err := d.store.Get(policyBucket, revokedKey, &revoked); found && err == nil {
-		d.revoked = revoked
-	}
+	d.revoked = revocationsIn(d.store)
 }
 
 // takeOver makes cfg the configuration in force: its fleet, its policy.
@@ -125,15 +123,22 @@ func (d *daemon) takeOver(ctx context.Context, cfg *config.Config, why string) (
 		d.configState.Warnings = append(d.configState.Warnings, w.String())
 	}
 	d.mu.Unlock()
-	return d.put(ctx, wish)
+	changes, err := d.put(ctx, wish)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errNotYet, err)
+	}
+	return changes, nil
 }
+
+// errNotYet: the enforcer has told why, and goes on trying.
+var errNotYet = errors.New("the configuration is in force, but the kernel does not hold its rules yet (they are tried again)")
 
 // put has the enforcer apply a wish and remembers it for a start with a broken file.
 func (d *daemon) put(ctx context.Context, wish enforcer.Wish) ([]string, error) {
 	var changes []string
 	var err error
-	if d.paused() {
-		d.enforcer.Want(wish) // in force when the pause ends
+	if d.withdrawn() {
+		d.enforcer.Want(wish) // for when the rules come back
 	} else {
 		changes, err = d.enforcer.Apply(ctx, wish)
 	}
@@ -228,12 +233,7 @@ func (d *daemon) onRoster(ctx context.Context, roster policy.Roster) {
 		d.o.Log.Error("the roster makes no valid policy; the one before stays", "error", err)
 		return
 	}
-	switch d.enforcer.Snapshot().Firewall.State {
-	case enforcer.StateRemoved, enforcer.StatePaused:
-		d.enforcer.Want(wish) // for when the rules come back
-	default:
-		_, _ = d.put(ctx, wish) // told as an event, and tried again
-	}
+	_, _ = d.put(ctx, wish) // told as an event, and tried again
 }
 
 // reload reads the file and makes it the configuration in force. A bad file changes nothing.
@@ -241,14 +241,15 @@ func (d *daemon) reload(ctx context.Context, why string) error {
 	d.notifyReloading()
 	defer d.notifyReady()
 	cfg, err := config.Load(d.o.ConfigPath)
+	var changes []string
 	if err == nil {
-		var changes []string
-		if changes, err = d.takeOver(ctx, cfg, why); err == nil {
-			d.journal.Tell(status.Event{Kind: status.KindConfigReloaded,
-				Summary: fmt.Sprintf("the configuration was read again (%s): %d changes in the kernel", why, len(changes)),
-				Fields:  map[string]string{"revision": cfg.Revision, "why": why}})
-			return nil
-		}
+		changes, err = d.takeOver(ctx, cfg, why)
+	}
+	if err == nil || errors.Is(err, errNotYet) {
+		d.journal.Tell(status.Event{Kind: status.KindConfigReloaded,
+			Summary: fmt.Sprintf("the configuration was read again (%s): %d changes in the kernel", why, len(changes)),
+			Fields:  map[string]string{"revision": cfg.Revision, "why": why}})
+		return err
 	}
 	d.mu.Lock()
 	d.configState.LastReloadOK, d.configState.Problem = false, err.Error()
@@ -281,10 +282,17 @@ func (d *daemon) deadline() <-chan time.Time {
 	return nil
 }
 
-func (d *daemon) paused() bool {
+// withdrawn says that a person took the rules out: then only a person, or the end of a pause, brings them back.
+func (d *daemon) withdrawn() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.pause != nil
+	return d.pause != nil || d.removed
+}
+
+func (d *daemon) setRemoved(removed bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.removed = removed
 }
 
 func (d *daemon) revocations() []status.Revocation {

@@ -140,8 +140,8 @@ func TestAWishIsNotForgottenWhenTheSurroundingsCannotBeRead(t *testing.T) {
 			t.Error("no error")
 		}
 		pass(time.Minute) // a verification of what is in force is no word about the wish
-		if told := r.told(status.KindCommitFailed); len(told) == 0 || len(r.table.verified) == 0 {
-			t.Errorf("told %+v, verified %d times; want the failure, and that what is in force is looked after", told, len(r.table.verified))
+		if told := r.told(status.KindCommitFailed); len(told) != 1 || len(r.table.verified) == 0 {
+			t.Errorf("told %+v, verified %d times; want the failure once, and that what is in force is looked after", told, len(r.table.verified))
 		}
 		r.wantState(StateFailed)
 		r.table.set(func(f *fakeTable) { f.aroundErr = nil })

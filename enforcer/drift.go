@@ -51,7 +51,6 @@ func (e *Enforcer) verify(ctx context.Context, c cause) {
 	cost := time.Since(began)
 	e.verifyAt = time.Now().Add(max(verifyAtLeast, time.Duration(float64(cost)/verifyShare)))
 	if drift.None() {
-		e.problem = ""
 		e.confirm()
 		return
 	}
@@ -65,7 +64,6 @@ func (e *Enforcer) verify(ctx context.Context, c cause) {
 		e.fail(fmt.Errorf("repair: %w", err))
 		return
 	default:
-		e.problem = ""
 		e.confirm()
 	}
 	e.record(drift, c)

@@ -121,8 +121,27 @@ func (e *Enforcer) replace(ctx context.Context, change ruleset.Change) error {
 	return err
 }
 
-// confirm notes that the kernel was just read back.
+// readBack asks the kernel whether it holds what was committed, to the last element.
+func (e *Enforcer) readBack(ctx context.Context) error {
+	if e.ruleset.Absent() {
+		e.confirm()
+		return nil
+	}
+	drift, err := e.table.Verify(ctx)
+	if err == nil && !drift.None() {
+		err = kernel.ErrDiffers
+	}
+	if err == nil {
+		e.confirm()
+	}
+	return err
+}
+
+// confirm notes that the kernel was just read back. Why a wish is not in force yet is still to be told.
 func (e *Enforcer) confirm() {
+	if !e.behind {
+		e.problem = ""
+	}
 	e.verified, e.lastVerified = true, time.Now()
 	if e.verifyAt.IsZero() {
 		e.verifyAt = e.lastVerified.Add(verifyAtLeast)

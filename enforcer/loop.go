@@ -87,10 +87,10 @@ func (e *Enforcer) onEvent(ctx context.Context, first kernel.Event) (around bool
 // onTick does what is due.
 func (e *Enforcer) onTick(ctx context.Context) {
 	now := time.Now()
-	switch {
-	case e.wished && e.withdrawn == "" && (!e.inForce || e.behind) && !now.Before(e.retryAt):
+	if (!e.inForce || e.behind) && !now.Before(e.retryAt) {
 		e.try(ctx)
-	case e.holding() && !now.Before(e.verifyAt):
+	}
+	if e.holding() && !now.Before(e.verifyAt) {
 		e.verify(ctx, cause{at: now})
 		e.reconsiderAround(ctx) // iptables-legacy tells nobody of its NAT
 	}

@@ -197,6 +197,12 @@ func (d *dump) decodeRules(r *ruleset.Ruleset) error {
 }
 
 func decodeRule(data []byte) (chain string, rule ruleset.Rule, err error) {
+	// The library trusts the kernel and panics on what no kernel sends.
+	defer func() {
+		if recover() != nil {
+			chain, rule, err = "", nil, errMalformed
+		}
+	}()
 	answered := false
 	conn, err := nftables.New(nftables.WithTestDial(func([]netlink.Message) ([]netlink.Message, error) {
 		if answered {
@@ -213,7 +219,7 @@ func decodeRule(data []byte) (chain string, rule ruleset.Rule, err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	if len(rules) != 1 {
+	if len(rules) != 1 || rules[0].Chain == nil {
 		return "", nil, errMalformed
 	}
 	rule = statementsOf(rules[0].Exprs)

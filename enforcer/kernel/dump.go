@@ -99,20 +99,20 @@ func (t *Table) dump(ctx context.Context, parts dumpPart) (*dump, error) {
 	}
 }
 
-// steadyDump reads everything until two dumps in a row agree. The kernel goes on with a set after as many elements as it
-// has told, and a commit that is being prepared has its elements among them before it has a generation: what that tears
-// shows in nothing but another dump.
+// steadyDump reads everything until two dumps in a row agree that cut it into different pieces. The kernel goes on with a
+// set after as many elements as it has told, and a commit that is under way moves them: elements between two pieces are
+// told twice or not at all, and no generation shows it.
 func (t *Table) steadyDump(ctx context.Context) (*dump, error) {
-	before, err := t.dump(ctx, dumpShape|dumpObjects|dumpSums)
-	if err != nil {
-		return nil, err
-	}
+	otherwise := &Table{reader: t.proof}
 	for range tornTries {
+		before, err := otherwise.dump(ctx, dumpShape|dumpObjects|dumpSums)
+		if err != nil {
+			return nil, err
+		}
 		d, err := t.dump(ctx, dumpAll)
 		if err != nil || d.agrees(before) {
 			return d, err
 		}
-		before = d
 	}
 	return nil, errTorn
 }

@@ -32,7 +32,7 @@ func TestARefusedBatchNamesTheOperationAndLeavesNothing(t *testing.T) {
 		{"a loop", func(r *ruleset.Ruleset) {
 			r.Chains[0].Rules = append(r.Chains[0].Rules, ruleset.Rule{{Op: ruleset.Jump, Name: "loop"}})
 			r.Chains = append(r.Chains, ruleset.Chain{Name: "loop", Rules: []ruleset.Rule{{{Op: ruleset.Jump, Name: "loop"}}}})
-		}, []string{"too many levels of symbolic links"}},
+		}, []string{"create rule in chain loop: jump loop: too many links"}},
 		{"a statement that only others write", func(r *ruleset.Ruleset) {
 			r.Chains[0].Rules = append(r.Chains[0].Rules, ruleset.Rule{{Op: ruleset.Foreign, Name: "limit"}})
 		}, []string{`render ruleset: chain prerouting: cannot write statement "(limit)"`}},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"hash/maphash"
+	"maps"
 
 	"go4.org/netipx"
 	"golang.org/x/sys/unix"
@@ -77,10 +78,11 @@ func (k elementKey) hash() uint64 {
 // sumOf is the sum that a set of these ranges has in the kernel.
 func sumOf(ranges []netipx.IPRange) elementSum {
 	var s elementSum
+	var key [16]byte
 	for _, r := range ranges {
-		s.add(elementKey{key: r.From().AsSlice()})
+		s.add(elementKey{key: appendAddr(key[:0], r.From())})
 		if end, ok := endOf(r); ok {
-			s.add(elementKey{key: end.AsSlice(), end: true})
+			s.add(elementKey{key: appendAddr(key[:0], end), end: true})
 		}
 	}
 	return s
@@ -91,6 +93,18 @@ func (f *fingerprint) expectElements(want ruleset.Ruleset) {
 	for _, s := range want.Sets {
 		f.elements[s.Name] = sumOf(s.Ranges)
 	}
+}
+
+// expectChange brings the sums up to date without looking at what stays.
+func (f *fingerprint) expectChange(changes []ruleset.SetChange) {
+	elements := maps.Clone(f.elements)
+	for _, c := range changes {
+		sum, added, deleted := elements[c.Set.Name], sumOf(c.Add), sumOf(c.Delete)
+		sum.sum += added.sum - deleted.sum
+		sum.count += added.count - deleted.count
+		elements[c.Set.Name] = sum
+	}
+	f.elements = elements
 }
 
 // shapeOf hashes everything of a dump but elements, leaving out what changes without meaning: handles, use counts,

@@ -3,12 +3,10 @@ package kernel
 import (
 	"context"
 	"fmt"
-	"net/netip"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
 	"github.com/mdlayher/netlink"
-	"go4.org/netipx"
 	"golang.org/x/sys/unix"
 
 	"github.com/nakama-warden/nakama-warden/enforcer/ruleset"
@@ -32,9 +30,6 @@ func render(want ruleset.Ruleset) (*rendering, error) {
 			if err := conn.AddSet(set, nil); err != nil {
 				return fmt.Errorf("set %s: %w", s.Name, err)
 			}
-			if err := conn.SetAddElements(set, libraryElements(s.Ranges)); err != nil {
-				return fmt.Errorf("elements of set %s: %w", s.Name, err)
-			}
 			sets[s.Name] = set
 		}
 		// Every chain before any rule: rules jump to chains that come later.
@@ -53,31 +48,19 @@ func render(want ruleset.Ruleset) (*rendering, error) {
 		}
 		return nil
 	})
+	for _, s := range want.Sets {
+		messages = append(messages, elementMessages(unix.NFT_MSG_NEWSETELEM, s.Name, s.Ranges)...)
+	}
 	return &rendering{of: want, messages: messages}, err
 }
 
-// renderElements has the library write the messages that change sets: deletions first, because what is added may
-// overlap what goes.
-func renderElements(changes []ruleset.SetChange) ([]netlink.Message, error) {
-	return capture(func(conn *nftables.Conn, table *nftables.Table) error {
-		for _, c := range changes {
-			set := librarySet(table, c.Set)
-			if err := conn.SetDeleteElements(set, libraryElements(c.Delete)); err != nil {
-				return fmt.Errorf("elements of set %s: %w", c.Set.Name, err)
-			}
-			if err := conn.SetAddElements(set, libraryElements(c.Add)); err != nil {
-				return fmt.Errorf("elements of set %s: %w", c.Set.Name, err)
-			}
-		}
-		return nil
-	})
-}
-
-// commitElements sends the differences of sets in one batch.
+// commitElements sends the differences of sets in one batch: deletions first, because what is added may overlap what
+// goes.
 func (t *Table) commitElements(ctx context.Context, c ruleset.Change) error {
-	messages, err := renderElements(c.Elements)
-	if err != nil {
-		return err
+	var messages []netlink.Message
+	for _, e := range c.Elements {
+		messages = append(messages, elementMessages(unix.NFT_MSG_DELSETELEM, e.Set.Name, e.Delete)...)
+		messages = append(messages, elementMessages(unix.NFT_MSG_NEWSETELEM, e.Set.Name, e.Add)...)
 	}
 	return t.writer.transact(ctx, framed(messages))
 }
@@ -115,24 +98,6 @@ func librarySet(table *nftables.Table, s ruleset.Set) *nftables.Set {
 		set.KeyType = nftables.TypeIP6Addr
 	}
 	return set
-}
-
-// libraryElements are the starts and exclusive ends of ranges. The range that reaches the last address has no end.
-func libraryElements(ranges []netipx.IPRange) []nftables.SetElement {
-	elements := make([]nftables.SetElement, 0, 2*len(ranges))
-	for _, r := range ranges {
-		elements = append(elements, nftables.SetElement{Key: r.From().AsSlice()})
-		if end, ok := endOf(r); ok {
-			elements = append(elements, nftables.SetElement{Key: end.AsSlice(), IntervalEnd: true})
-		}
-	}
-	return elements
-}
-
-// endOf is the first address after the range.
-func endOf(r netipx.IPRange) (netip.Addr, bool) {
-	end := r.To().Next()
-	return end, end.IsValid()
 }
 
 func libraryChain(table *nftables.Table, c ruleset.Chain) *nftables.Chain {

@@ -38,6 +38,7 @@ type Table struct {
 	reason  string // why the grip is not a better one
 	writer  *socket
 	reader  *socket
+	proof   *socket // reads in other pieces than reader, to tell what was torn
 	watcher *watcher
 
 	// mu guards committed and blessed: a snapshot may be asked for while a commit runs.
@@ -60,6 +61,10 @@ func Open(ctx context.Context, o Options) (*Table, error) {
 	if t.reader, err = dial(o.NetNS); err != nil {
 		return nil, errors.Join(fmt.Errorf("open nftables: %w", err), t.Close())
 	}
+	if t.proof, err = dial(o.NetNS); err != nil {
+		return nil, errors.Join(fmt.Errorf("open nftables: %w", err), t.Close())
+	}
+	t.proof.buffer = make([]byte, proofSize)
 	if t.grip, t.reason, err = t.findGrip(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("probe nftables: %w", err), t.Close())
 	}
@@ -87,7 +92,7 @@ func (t *Table) Close() error {
 	if t.watcher != nil {
 		errs = append(errs, t.watcher.close())
 	}
-	for _, s := range []*socket{t.reader, t.writer} {
+	for _, s := range []*socket{t.reader, t.proof, t.writer} {
 		if s != nil {
 			errs = append(errs, s.close())
 		}
@@ -110,8 +115,8 @@ func (t *Table) Read(ctx context.Context) (ruleset.Ruleset, error) {
 	return d.decode()
 }
 
-// Commit applies the change in one atomic batch and reads back that its meaning is the wanted one. After an error the
-// kernel holds what it held before, unless the error says that the read-back differed.
+// Commit applies the change in one atomic batch. The shape is read back, and its meaning compared; elements are left to
+// Verify. After an error the kernel holds what it held before, unless it is ErrDiffers.
 func (t *Table) Commit(ctx context.Context, c ruleset.Change) error {
 	if c.Empty() {
 		return nil
@@ -125,7 +130,7 @@ func (t *Table) Commit(ctx context.Context, c ruleset.Change) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.committed = c.Want
-	t.blessed.expectElements(c.Want)
+	t.blessed.expectChange(c.Elements)
 	t.rendered = nil
 	return nil
 }
@@ -241,7 +246,8 @@ func (t *Table) Release(ctx context.Context) error {
 		return fmt.Errorf("release table: %w", err)
 	}
 	if t.opts.Keeper != nil {
-		return t.opts.Keeper.Forget(ctx)
+		// A copy that stays behind is of a socket that owns nothing any more: our successor takes it or leaves it.
+		_ = t.opts.Keeper.Forget(ctx)
 	}
 	return nil
 }

@@ -56,7 +56,7 @@ func TestAChangeThatWasRefusedIsNoDrift(t *testing.T) {
 	commit(t, table, ruleset.Replace(want))
 	startActor(t, host, "fail 1000").hears(t, "ready")
 	expected := sumOf(want.Sets[0].Ranges)
-	torn := 0
+	torn, whole := 0, 0
 	for range looks {
 		d, err := table.dumpOnce(t.Context(), dumpShape|dumpSums)
 		if err != nil {
@@ -69,16 +69,23 @@ func TestAChangeThatWasRefusedIsNoDrift(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !drift.None() {
+		if !drift.None() && !drift.unsteady { // that much is honest beside a writer who never rests
 			kind, lines := drift.Describe()
 			t.Fatalf("verify finds %s: %v", kind, lines)
 		}
-		if have := read(t, table); have.String() != want.String() {
+		have, err := table.Read(t.Context())
+		if err != nil && !errors.Is(err, errTorn) {
+			t.Fatal(err)
+		}
+		if err == nil && have.String() != want.String() {
 			t.Fatalf("read what nobody committed: %v", ruleset.Diff(have, want).Lines())
 		}
+		if err == nil {
+			whole++
+		}
 	}
-	t.Logf("%d of %d dumps were torn", torn, looks)
-	if torn == 0 {
-		t.Error("no dump was torn: the writer was too slow to show anything")
+	t.Logf("%d of %d dumps were torn, %d reads were whole", torn, looks, whole)
+	if torn == 0 || whole == 0 {
+		t.Error("no dump was torn, or all were: this shows nothing")
 	}
 }

@@ -15,8 +15,9 @@ type Drift struct {
 	Shape   bool // the table, a chain, a rule, a set or a counter differs
 	Sets    bool // elements of sets differ, and nothing else
 
-	want  ruleset.Ruleset
-	found *dump // without elements, unless Sets
+	want     ruleset.Ruleset
+	found    *dump // without elements, unless Sets
+	unsteady bool  // Sets, but they could not be read: found is without elements
 }
 
 // None says that the kernel holds what was committed.
@@ -24,7 +25,7 @@ func (d Drift) None() bool { return !d.Missing && !d.Shape && !d.Sets }
 
 // Repair is the change that puts things right. Only a difference of elements alone is mended by elements.
 func (d Drift) Repair() ruleset.Change {
-	if d.Sets && !d.Shape && !d.Missing {
+	if d.Sets && !d.Shape && !d.Missing && !d.unsteady {
 		if have, err := d.found.decode(); err == nil {
 			if c := ruleset.Diff(have, d.want); !c.Empty() && !c.Rebuild {
 				return c
@@ -39,6 +40,9 @@ func (d Drift) Repair() ruleset.Change {
 func (d Drift) Describe() (kind string, changes []string) {
 	if d.Missing {
 		return "table", []string{"- table inet " + ruleset.TableName}
+	}
+	if d.unsteady {
+		return "element", []string{"(somebody changes elements faster than they can be read)"}
 	}
 	have, err := d.found.decode()
 	if err != nil {
@@ -118,8 +122,8 @@ func (t *Table) verifyElements(ctx context.Context, drift Drift, blessed fingerp
 	all, err := t.steadyDump(ctx)
 	switch {
 	case errors.Is(err, errTorn):
-		// Somebody writes faster than we read: what exactly differs cannot be told, but a rebuild needs not know.
-		drift.Shape = true
+		// What exactly differs cannot be told, but a rebuild need not know.
+		drift.Sets, drift.unsteady = true, true
 		return drift, nil
 	case err != nil:
 		return Drift{}, fmt.Errorf("verify elements: %w", err)
@@ -139,16 +143,20 @@ func sameSums(want map[string]elementSum, d *dump) bool {
 	return len(want) == len(d.elements)
 }
 
-// bless reads back what was committed, compares its meaning, and remembers what the dump looks like. A dump that looks
-// like one whose meaning was found right before, of the same ruleset, need not be decoded again.
+// bless reads back the shape of what was committed, compares its meaning, and remembers what the dump looks like. A dump
+// that looks like one whose meaning was found right before, of the same ruleset, need not be decoded again. Elements are
+// left to Verify: they can be many, and what they look like is known.
 func (t *Table) bless(ctx context.Context, before fingerprint) error {
-	d, err := t.dump(ctx, dumpShape|dumpObjects|dumpSums)
+	d, err := t.dump(ctx, dumpShape|dumpObjects)
 	if err != nil {
 		return err
 	}
+	if !d.table.present {
+		return fmt.Errorf("%w: the table is gone again", ErrDiffers)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if before.set && shapeOf(before.seed, d) == before.shape && sameSums(before.elements, d) {
+	if before.set && shapeOf(before.seed, d) == before.shape {
 		t.blessed = before
 		return nil
 	}
@@ -156,13 +164,13 @@ func (t *Table) bless(ctx context.Context, before fingerprint) error {
 	if err != nil {
 		return err
 	}
-	f := fingerprint{set: true, seed: maphash.MakeSeed()}
-	f.expectElements(t.committed)
 	c := ruleset.Diff(have, withoutElements(t.committed))
-	if c.Rebuild || !sameSums(f.elements, d) || d.table.flags != t.grip.flags() {
+	if !c.Empty() || d.table.flags != t.grip.flags() {
 		return fmt.Errorf("%w: %v", ErrDiffers, c.Lines())
 	}
+	f := fingerprint{set: true, seed: maphash.MakeSeed()}
 	f.shape = shapeOf(f.seed, d)
+	f.expectElements(t.committed)
 	t.blessed = f
 	return nil
 }

@@ -104,6 +104,10 @@ func (c *Change) diffElements(have, want Set) {
 	d := SetChange{Set: Set{Name: want.Name, Family: want.Family}}
 	i, j := 0, 0
 	for i < len(have.Ranges) || j < len(want.Ranges) {
+		if i < len(have.Ranges) && j < len(want.Ranges) && have.Ranges[i] == want.Ranges[j] {
+			i, j = i+1, j+1 // nearly always, and cheaper to see than the order
+			continue
+		}
 		var order int
 		switch {
 		case i == len(have.Ranges):

@@ -1,10 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -57,7 +57,7 @@ func (b *bench) sets() error {
 	if err != nil {
 		return err
 	}
-	file, err := nftFile(full)
+	file, err := b.scratch(full.String())
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func (b *bench) changeRound(table *kernel.Table, ours, theirs *lab.Host, full, s
 		if err := timed(bare, func() error { return bareChange(ours, c) }); err != nil {
 			return err
 		}
-		script, err := nftScript(c)
+		script, err := b.scratch(nftScript(c))
 		if err != nil {
 			return err
 		}
@@ -208,10 +208,8 @@ func bareDump(host *lab.Host) error {
 	return nil
 }
 
-func nftFile(r ruleset.Ruleset) (string, error) { return scratch(r.String()) }
-
 // nftScript writes a change as an operator would.
-func nftScript(c ruleset.Change) (string, error) {
+func nftScript(c ruleset.Change) string {
 	script := ""
 	for _, e := range c.Elements {
 		for verb, ranges := range map[string][]netipx.IPRange{"delete": e.Delete, "add": e.Add} {
@@ -220,16 +218,17 @@ func nftScript(c ruleset.Change) (string, error) {
 			}
 		}
 	}
-	return scratch(script)
+	return script
 }
 
-func scratch(text string) (string, error) {
-	dir, err := lab.Scratch()
+// scratch writes a file for nft.
+func (b *bench) scratch(text string) (string, error) {
+	f, err := os.CreateTemp(b.dir, "*.nft")
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, "bench.nft")
-	return path, os.WriteFile(path, []byte(text), 0o600)
+	_, err = f.WriteString(text)
+	return f.Name(), errors.Join(err, f.Close())
 }
 
 func timed(into *[]time.Duration, do func() error) error {

@@ -39,7 +39,9 @@ func nft() string {
 
 // battle is somebody who flushes the ruleset again and again.
 type battle struct {
+	stop    context.CancelFunc
 	done    sync.WaitGroup
+	least   time.Duration
 	flushes int
 	err     error
 	cpu     time.Duration // of the daemon when it began
@@ -58,14 +60,13 @@ func fight(s *scene, _ *testscript.TestScript, args []string) error {
 	if err != nil {
 		return usageError(err.Error())
 	}
-	b := &battle{began: time.Now()}
+	ctx, cancel := context.WithCancel(s.ctx)
+	b := &battle{began: time.Now(), least: limit, stop: cancel}
 	if b.cpu, err = cpuTime(h.daemon.process.PID); err != nil {
 		return err
 	}
 	h.battle = b
-	ctx, cancel := context.WithTimeout(s.ctx, limit)
 	b.done.Go(func() {
-		defer cancel()
 		for ctx.Err() == nil && b.err == nil {
 			_, b.err = h.Output(s.ctx, nft(), "flush ruleset")
 			b.flushes++
@@ -89,6 +90,11 @@ func peace(s *scene, ts *testscript.TestScript, args []string) error {
 		return err
 	}
 	b := h.battle
+	select {
+	case <-time.After(b.least - time.Since(b.began)):
+	case <-s.ctx.Done():
+	}
+	b.stop()
 	b.done.Wait()
 	took := time.Since(b.began)
 	cpu, err := cpuTime(h.daemon.process.PID)

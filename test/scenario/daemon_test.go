@@ -104,7 +104,7 @@ func reload(s *scene, _ *testscript.TestScript, args []string) error {
 // stopWithin is what the daemon promises.
 const stopWithin = 5 * time.Second
 
-func stop(s *scene, _ *testscript.TestScript, args []string) error {
+func sigterm(s *scene, _ *testscript.TestScript, args []string) error {
 	if err := want(args, 1, 1); err != nil {
 		return err
 	}

@@ -131,13 +131,13 @@ func verbs() map[string]verb {
 		"beside":    beside,       // beside HOST NAME: another folder, for a second daemon on the host
 		"start":     start,        // start HOST [VARIABLE=VALUE…] [-- WRAPPER…]: until READY, or to its end (then it failed)
 		"reload":    reload,       // reload HOST: SIGHUP, until it says that it is ready again
-		"stop":      stop,         // stop HOST: SIGTERM; it has 5 s
+		"sigterm":   sigterm,      // sigterm HOST: it has 5 s to end
 		"kill9":     kill9,        // kill9 HOST
 		"warden":    warden,       // warden HOST COMMAND…: the command line on that host
-		"exit":      exitCode,     // exit CODE: of the last start, stop or warden
+		"exit":      exitCode,     // exit CODE: of the last start, sigterm or warden
 		"tamper":    tamper,       // tamper HOST NFT-COMMAND
-		"fight":     fight,        // fight HOST DURATION: somebody flushes without a pause
-		"peace":     peace,        // peace HOST: the fight has ended, and the daemon took less than fightShare of a core
+		"fight":     fight,        // fight HOST DURATION: somebody flushes without a pause, at least that long
+		"peace":     peace,        // peace HOST: the fight ends, and the daemon took less than fightShare of a core
 		"besiege":   besiege,      // besiege FROM TO:PORT: somebody connects without a pause
 		"repelled":  repelled,     // repelled: nobody got in meanwhile
 		"readonly":  readOnly,     // readonly HOST: nothing can be written to its state

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# The life of the rpm in a booted root, with dnf: /packages has 1.0.0, 1.1.0 and base, which provides what Debian has no
+# rpm of.
+set -uo pipefail
+. /suite/lib.sh
+. /suite/common-life.sh
+
+install_rpm() { dnf --quiet --assumeyes --nogpgcheck "$1" /packages/nakama-warden-"$2"-1.x86_64.rpm; }
+
+a_player_outside
+check "a base" rpm --install /packages/base-1-1.x86_64.rpm
+check "install" install_rpm install 1.0.0
+life_after_install
+life_under_stress
+
+check "nobody gets in over an upgrade" none_in_during install_rpm upgrade 1.1.0
+check "the new version runs" test "$(nakama-warden version | grep -c 1.1.0)" = 1
+check "from its own file" test "$(readlink "/proc/$(pid)/exe")" = /usr/bin/nakama-warden
+check "a changed configuration stays" cmp /run/good.yaml /etc/nakama-warden/config.yaml
+check "nobody gets in over a downgrade" none_in_during install_rpm downgrade 1.0.0
+systemctl disable --quiet --now nakama-warden
+check "an upgrade over a disabled unit" install_rpm upgrade 1.1.0
+check "does not start it" not active
+systemctl enable --quiet --now nakama-warden
+
+check "remove" dnf --quiet --assumeyes remove nakama-warden
+check "the rules are gone" not table
+check "no unit is left" not systemctl --quiet is-enabled nakama-warden
+check "a changed configuration is kept" test -s /etc/nakama-warden/config.yaml.rpmsave
+closing

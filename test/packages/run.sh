@@ -1,0 +1,114 @@
+#!/usr/bin/env bash
+# Builds the packages and lives their lives with them, in booted systemds of their own: needs root and Debian's packages.
+#
+#   test/packages/run.sh [PART…]      static, deb, rpm, boot; all of them when none is named
+#
+# static: reproducible, lintian, rpmlint, size, exposure. deb and boot: on each of SUITES (bookworm trixie). rpm: with dnf.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+here=test/packages
+go=${GO:-go}
+read -ra suites <<<"${SUITES:-bookworm trixie}"
+parts=("$@")
+(($#)) || parts=(static deb rpm boot)
+
+if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
+	echo "test-packages: needs root on Debian, for a systemd of its own; not run" >&2
+	exit 1
+fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+packages=$work/packages
+failed=()
+
+part() { # part NAME COMMAND…
+	local name=$1
+	shift
+	printf '\n== %s\n' "$name"
+	"$@" || failed+=("$name")
+}
+
+need() { # need PROGRAM PACKAGE
+	command -v "$1" >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$2" >/dev/null
+}
+
+build() {
+	OUT=$packages PKG_VERSION=1.0.0 packaging/build.sh amd64
+	OUT=$packages PKG_VERSION=1.1.0 packaging/build.sh amd64
+}
+
+reproducible() {
+	(umask 077 && OUT=$work/again PKG_VERSION=1.0.0 packaging/build.sh amd64 >/dev/null)
+	cmp "$packages/nakama-warden_1.0.0-1_amd64.deb" "$work/again/nakama-warden_1.0.0-1_amd64.deb"
+	cmp "$packages/nakama-warden-1.0.0-1.x86_64.rpm" "$work/again/nakama-warden-1.0.0-1.x86_64.rpm"
+}
+
+lint_deb() {
+	need lintian lintian
+	lintian --allow-root --display-info --pedantic \
+		--fail-on error,warning,info "$packages/nakama-warden_1.0.0-1_amd64.deb"
+}
+
+lint_rpm() {
+	need rpmlint rpmlint
+	rpmlint --rpmlintrc packaging/rpmlintrc "$packages/nakama-warden-1.0.0-1.x86_64.rpm"
+}
+
+small() {
+	local large
+	large=$(find "$packages" -name 'nakama-warden*' -size +15M)
+	[[ -z $large ]] || { echo "over 15 MiB: $large"; return 1; }
+}
+
+confined() {
+	need systemd-analyze systemd
+	systemd-analyze security --offline=yes --no-pager --threshold=19 packaging/systemd/nakama-warden.service | tail -n 1
+}
+
+# booted boots a root with the packages and this folder in it.
+booted() { # booted SUITE [OPTION…] SCRIPT [ARGUMENT…]
+	local suite=$1
+	shift
+	"$here/boot-root.sh" -s "$suite" -t 300 -b "$packages:/packages" -b "$PWD/$here:/suite" "$@"
+}
+
+boots() { # boots SUITE CASE
+	mkdir -p "$work/case-$2"
+	echo "$2" >"$work/case-$2/name"
+	booted "$1" -n -b "$work/case-$2:/case" -c "$here/boot-setup.sh" "$here/boot.sh" "$2"
+}
+
+printf '== build\n'
+build
+for name in "${parts[@]}"; do
+	case $name in
+	static)
+		part "the same commit gives the same bytes" reproducible
+		part lintian lint_deb
+		part rpmlint lint_rpm
+		part "at most 15 MiB" small
+		part "exposure at most 1.9" confined
+		;;
+	deb) for suite in "${suites[@]}"; do part "deb on $suite" booted "$suite" "$here/deb-life.sh"; done ;;
+	rpm)
+		"$go" tool -modfile=tools/go.mod nfpm package -f "$here/base.nfpm.yaml" -p rpm -t "$packages/" >/dev/null
+		part "rpm with dnf" booted bookworm -p rpm,dnf "$here/rpm-life.sh"
+		;;
+	boot)
+		for suite in "${suites[@]}"; do
+			for name in good broken hanging; do part "boot on $suite: $name" boots "$suite" "$name"; done
+		done
+		;;
+	*)
+		echo "test-packages: no part $name; want static, deb, rpm, boot" >&2
+		exit 1
+		;;
+	esac
+done
+
+printf '\n== result\n'
+if ((${#failed[@]})); then
+	printf 'FAILED: %s\n' "${failed[@]}"
+	exit 1
+fi
+echo "the packages hold"

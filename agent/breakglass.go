@@ -126,7 +126,9 @@ const revertKey = "revert"
 // applyRevertibly applies the file and remembers what was in force before.
 func (d *daemon) applyRevertibly(ctx context.Context, cfg *config.Config, r status.ApplyRequest, why string) ([]string, error) {
 	before := d.enforcer.Snapshot()
-	u := &unconfirmed{Before: before.Wish, Empty: before.Firewall.State != enforcer.StateEnforcing, At: time.Now().Add(r.RevertAfter)}
+	// Only a person's word leaves a host without rules: one whose rules are being tried again gets them back.
+	empty := before.Firewall.State == enforcer.StateRemoved || before.Firewall.State == enforcer.StatePaused
+	u := &unconfirmed{Before: before.Wish, Empty: empty, At: time.Now().Add(r.RevertAfter)}
 	if d.unconfirmed != nil { // an unconfirmed change on top of another: back to the last that was confirmed
 		u.Before, u.Empty = d.unconfirmed.Before, d.unconfirmed.Empty
 	}
@@ -170,6 +172,7 @@ func (d *daemon) revert(ctx context.Context, why string) {
 		if err := d.enforcer.Withdraw(ctx, enforcer.StateRemoved, event); err != nil {
 			d.o.Log.Error("revert", "error", err)
 		}
+		d.setRemoved(true)
 	} else {
 		d.journal.Tell(event)
 		u.Before.Why = why

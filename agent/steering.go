@@ -265,7 +265,15 @@ func (d *daemon) tellInvalid(err error) {
 
 // order has the steer loop do something and waits for it.
 func (d *daemon) order(ctx context.Context, do func(context.Context) error) error {
-	o := order{do: do, done: make(chan error, 1)}
+	work := func(loop context.Context) error {
+		// It lives as long as the loop, not as long as who asked; but it knows who that was.
+		asked, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		defer cancel()
+		stop := context.AfterFunc(loop, cancel)
+		defer stop()
+		return do(asked)
+	}
+	o := order{do: work, done: make(chan error, 1)}
 	select {
 	case d.orders <- o:
 		return <-o.done

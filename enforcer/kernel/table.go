@@ -129,8 +129,8 @@ func (t *Table) Commit(ctx context.Context, c ruleset.Change) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.blessed.expectChange(t.committed, c.Want, c.Elements)
 	t.committed = c.Want
-	t.blessed.expectChange(c.Elements)
 	t.rendered = nil
 	return nil
 }

@@ -9,6 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 here=test/packages
 go=${GO:-go}
 read -ra suites <<<"${SUITES:-bookworm trixie}"
+rpm_tools=rpm,dnf,rpmlint,cpio
 parts=("$@")
 (($#)) || parts=(static deb rpm boot)
 
@@ -50,8 +51,8 @@ lint_deb() {
 }
 
 lint_rpm() {
-	need rpmlint rpmlint
-	rpmlint --rpmlintrc packaging/rpmlintrc "$packages/nakama-warden-1.0.0-1.x86_64.rpm"
+	cp packaging/rpmlintrc "$packages/"
+	booted bookworm -p "$rpm_tools" "$here/rpm-lint.sh"
 }
 
 small() {
@@ -92,7 +93,7 @@ for name in "${parts[@]}"; do
 	deb) for suite in "${suites[@]}"; do part "deb on $suite" booted "$suite" "$here/deb-life.sh"; done ;;
 	rpm)
 		"$go" tool -modfile=tools/go.mod nfpm package -f "$here/base.nfpm.yaml" -p rpm -t "$packages/" >/dev/null
-		part "rpm with dnf" booted bookworm -p rpm,dnf "$here/rpm-life.sh"
+		part "rpm with dnf" booted bookworm -p "$rpm_tools" "$here/rpm-life.sh"
 		;;
 	boot)
 		for suite in "${suites[@]}"; do

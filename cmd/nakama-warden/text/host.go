@@ -66,6 +66,9 @@ func ports(s status.Service) string {
 	for i, port := range s.Ports {
 		all[i] = strconv.Itoa(int(port))
 	}
+	for _, port := range s.Aliases {
+		all = append(all, "("+strconv.Itoa(int(port))+")")
+	}
 	text := orElse(strings.Join(all, ","), unknown)
 	if s.Protocol != "" && s.Protocol != "tcp" {
 		text += "/" + s.Protocol
@@ -117,6 +120,25 @@ func answered(h status.Host, g status.Group) cell {
 	return cell{text: ago(h.Time, g.LastSuccess)}
 }
 
+// refused names who was turned away, or would have been.
+func (p *page) refused(h status.Host) {
+	var rows [][]cell
+	for _, s := range h.Services {
+		for _, r := range s.Refused {
+			count := cell{text: short(r.Count)}
+			if r.Verdict != "refused" {
+				count = cell{"(" + short(r.Count) + ")", yellow}
+			}
+			rows = append(rows, []cell{{text: s.Name}, {text: r.Source}, count, {text: ago(h.Time, r.Last)}})
+		}
+	}
+	if len(rows) == 0 {
+		return
+	}
+	p.table([]column{{title: "REFUSED AT", least: 8, yield: 2}, {title: "SOURCE", least: 12, yield: 1},
+		{title: "PACKETS", right: true}, {title: "LAST"}}, rows)
+}
+
 func (p *page) lastDrift(h status.Host) {
 	d := h.Firewall.LastDrift
 	if d == nil {
@@ -140,6 +162,15 @@ func (p *page) notes(h status.Host) {
 	if h.Firewall.GripReason != "" {
 		notes = append(notes, fmt.Sprintf("grip is %s: %s", orElse(h.Firewall.Grip, "none"), h.Firewall.GripReason))
 	}
+	for _, r := range h.Firewall.Revoked {
+		notes = append(notes, fmt.Sprintf("%s was revoked%s: `nakama-warden revoke --undo %s` lets it back in", r.Prefix, reason(r.Why), r.Prefix))
+	}
+	for _, what := range []string{h.Firewall.CutOff, h.Firewall.Refusals} {
+		if what != "" {
+			notes = append(notes, what)
+		}
+	}
+	notes = append(notes, h.Firewall.Paths...)
 	if h.Firewall.EventsLost > 0 {
 		notes = append(notes, fmt.Sprintf("%d events were lost", h.Firewall.EventsLost))
 	}
@@ -150,4 +181,11 @@ func (p *page) notes(h status.Host) {
 	for _, note := range notes {
 		p.prose(line{lead: "  ", text: note, hang: 4})
 	}
+}
+
+func reason(why string) string {
+	if why == "" {
+		return ""
+	}
+	return " (" + why + ")"
 }

@@ -48,6 +48,7 @@ func Host(w io.Writer, s Style, h status.Host) error {
 	}
 	p.services(h.Services)
 	p.roster(h)
+	p.refused(h)
 	p.lastDrift(h)
 	p.notes(h)
 	return p.flush(w)
@@ -58,13 +59,33 @@ func Plan(w io.Writer, s Style, plan status.Plan) error {
 	p := page{style: s}
 	if len(plan.Changes) == 0 {
 		p.prose(line{text: "No changes: the kernel holds the declared policy."})
-		return p.flush(w)
+	} else {
+		p.changes(plan.Changes)
+		added := count(plan.Changes, "+ ")
+		removed := count(plan.Changes, "- ")
+		p.prose(line{text: fmt.Sprintf("%d to add, %d to remove.", added, removed)})
 	}
-	p.changes(plan.Changes)
-	added := count(plan.Changes, "+ ")
-	removed := count(plan.Changes, "- ")
-	p.prose(line{text: fmt.Sprintf("%d to add, %d to remove.", added, removed)})
+	p.cuts("Connections that would be cut:", plan.Cuts)
+	p.cuts("Let in by audit and would be refused:", plan.Audited)
 	return p.flush(w)
+}
+
+// cuts names sources that are let in now and would be refused.
+func (p *page) cuts(title string, cuts []status.Cut) {
+	if len(cuts) == 0 {
+		return
+	}
+	p.prose(line{text: title, colour: yellow})
+	var rows [][]cell
+	for _, c := range cuts {
+		last := unknown
+		if !c.Last.IsZero() {
+			last = c.Last.Local().Format("2006-01-02 15:04")
+		}
+		rows = append(rows, []cell{{text: c.Service}, {text: c.Source}, {text: fmt.Sprint(c.Connections)}, {text: short(c.Count)}, {text: last}})
+	}
+	p.table([]column{{title: "SERVICE", least: 8, yield: 2}, {title: "SOURCE", least: 12, yield: 1}, {title: "OPEN NOW", right: true},
+		{title: "PACKETS", right: true}, {title: "LAST"}}, rows)
 }
 
 // Applied writes what an apply or a remove did.
@@ -110,11 +131,11 @@ func Event(w io.Writer, s Style, e status.Event) error {
 
 func eventColour(kind string) colour {
 	switch kind {
-	case status.KindPolicyApplied, status.KindSourceBack:
+	case status.KindPolicyApplied, status.KindSourceBack, status.KindPauseEnded, status.KindConfirmed:
 		return green
-	case status.KindDrift, status.KindPolicyRemoved, status.KindRosterHeld, status.KindSourceFailed:
+	case status.KindDrift, status.KindPolicyRemoved, status.KindRosterHeld, status.KindSourceFailed, status.KindRevoked, status.KindCut:
 		return yellow
-	case status.KindDriftFight, status.KindCommitFailed, status.KindGripLost, status.KindConfigInvalid, status.KindStoreDegraded:
+	case status.KindPaused, status.KindReverted, status.KindDriftFight, status.KindCommitFailed, status.KindGripLost, status.KindConfigInvalid, status.KindStoreDegraded:
 		return red
 	}
 	return plain

@@ -20,6 +20,9 @@ func verdict(h status.Host) line {
 	enforce, audit := named(h.Services, modeEnforce), named(h.Services, modeAudit)
 	verified := "verified " + ago(h.Time, f.LastVerified)
 	switch bare := unenforced(h.Services); {
+	case f.Paused != nil:
+		return line{lead: "PAUSED  ", leadColour: red, text: fmt.Sprintf("everybody gets in for another %s: %s; `nakama-warden apply` ends it",
+			span(f.Paused.Until.Sub(h.Time)), f.Paused.Why)}
 	case f.State != stateEnforcing:
 		return notEnforced(whyNot(h))
 	case !f.Verified:
@@ -89,6 +92,12 @@ func needs(h status.Host) []string {
 	f := h.Firewall
 	if f.State == stateEnforcing && f.Problem != "" {
 		add("firewall: %s", f.Problem)
+	}
+	if !f.RevertAt.IsZero() {
+		add("the last change is taken back in %s unless you `nakama-warden apply --confirm`", span(f.RevertAt.Sub(h.Time)))
+	}
+	for _, saved := range f.Saved {
+		add("%s names our table and would fail whole when it is loaded: take our table out of it", saved)
 	}
 	if f.Fight != "" {
 		add("fight: %s keeps taking the table away", f.Fight)

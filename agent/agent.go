@@ -60,6 +60,7 @@ type daemon struct {
 	enforcer *enforcer.Enforcer
 
 	steering
+	senses
 }
 
 // Run is the daemon. It returns nil when ctx ended and everything was left in order.
@@ -90,7 +91,9 @@ func Run(ctx context.Context, o Options) error {
 		if d.table, err = kernel.Open(ctx, options); err != nil {
 			return err
 		}
-		d.enforcer = enforcer.New(d.table, d.journal.Tell)
+		d.openSenses(cfg.Firewall.LogGroup)
+		defer d.closeSenses()
+		d.enforcer = enforcer.New(d.table, d.enforcerOptions(cfg.Firewall.LogGroup))
 		return errors.Join(d.withEnforcer(ctx, func(ctx context.Context) error {
 			d.begin(ctx, cfg, wish)
 			d.serve(ctx, listener)
@@ -148,6 +151,7 @@ func (d *daemon) serve(ctx context.Context, listener controlListener) {
 	var parts sync.WaitGroup
 	parts.Go(func() { d.steer(ctx) })
 	parts.Go(func() { d.watchdog(ctx) })
+	parts.Go(func() { d.listen(ctx) })
 	if listener != nil {
 		parts.Go(func() {
 			if err := control.Serve(ctx, listener, d); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/nakama-warden/nakama-warden/agent/config"
 	"github.com/nakama-warden/nakama-warden/agent/control"
 	"github.com/nakama-warden/nakama-warden/enforcer"
+	"github.com/nakama-warden/nakama-warden/enforcer/paths"
 	"github.com/nakama-warden/nakama-warden/enforcer/policy"
 	"github.com/nakama-warden/nakama-warden/status"
 )
@@ -37,7 +38,15 @@ func (d *daemon) Plan(ctx context.Context, r status.PlanRequest) (status.Plan, e
 		wish.Policy = wish.Policy.Enforced()
 	}
 	changes, err := d.enforcer.Plan(ctx, wish.Policy)
-	return status.Plan{Changes: nonNil(changes)}, err
+	plan := status.Plan{Changes: nonNil(changes)}
+	if err != nil {
+		return plan, err
+	}
+	var let []status.RefusedSource
+	if r.Enforce {
+		let = audited(d.book)
+	}
+	return plan, consequences(ctx, &plan, wish.Policy, let)
 }
 
 // Apply makes the file on disk the configuration in force, after Remove and in a Pause too.
@@ -99,14 +108,19 @@ func (d *daemon) Reload(ctx context.Context) error {
 }
 
 // Explain answers from the policy that is enforced.
-func (d *daemon) Explain(_ context.Context, source netip.Addr, port uint16) (status.Explanation, error) {
-	return explain(d.enforcer.Snapshot().Wish.Policy, source, port), nil
+func (d *daemon) Explain(ctx context.Context, source netip.Addr, port uint16) (status.Explanation, error) {
+	return explain(ctx, d.enforcer.Snapshot().Wish.Policy, source, port)
 }
 
-func explain(p policy.Policy, source netip.Addr, port uint16) status.Explanation {
+// explain adds to the policy's word what else has one.
+func explain(ctx context.Context, p policy.Policy, source netip.Addr, port uint16) (status.Explanation, error) {
 	v := p.Explain(source, port)
+	beyond, err := paths.Beyond(ctx, paths.Options{}, v.Protocol, port)
+	if err != nil {
+		beyond = []string{"unknown: " + err.Error()}
+	}
 	return status.Explanation{Allowed: v.Allowed, Service: v.Service, Source: source.String(), Port: port,
-		Groups: nonNil(v.Groups), Reason: v.Reason, Beyond: []string{}}
+		Groups: nonNil(v.Groups), Reason: v.Reason, Beyond: nonNil(beyond)}, nil
 }
 
 // Events implements control.Backend.

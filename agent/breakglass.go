@@ -93,18 +93,18 @@ func (d *daemon) beginPause(ctx context.Context, pause *status.Pause) error {
 	if err != nil {
 		return err
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.steering.mu.Lock()
+	defer d.steering.mu.Unlock()
 	d.pause, d.removed = pause, false
 	return nil
 }
 
 // unpause forgets a pause, if there is one, before rules are put back.
 func (d *daemon) unpause(why string) {
-	d.mu.Lock()
+	d.steering.mu.Lock()
 	pause := d.pause
 	d.pause = nil
-	d.mu.Unlock()
+	d.steering.mu.Unlock()
 	if pause == nil {
 		return
 	}
@@ -141,8 +141,8 @@ func (d *daemon) applyRevertibly(ctx context.Context, cfg *config.Config, r stat
 }
 
 func (d *daemon) setUnconfirmed(u *unconfirmed) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.steering.mu.Lock()
+	defer d.steering.mu.Unlock()
 	d.unconfirmed = u
 }
 
@@ -163,10 +163,10 @@ func (d *daemon) Confirm(ctx context.Context) (status.Applied, error) {
 func (d *daemon) revert(ctx context.Context, why string) {
 	u := d.unconfirmed
 	d.setUnconfirmed(nil)
-	d.mu.Lock()
+	d.steering.mu.Lock()
 	d.configState.LastReloadOK = false
 	d.configState.Problem = "the change was not confirmed in time and was taken back; `nakama-warden apply` applies the file again"
-	d.mu.Unlock()
+	d.steering.mu.Unlock()
 	event := status.Event{Kind: status.KindReverted, Summary: "what was in force before is back: " + why, Fields: map[string]string{"why": why}}
 	if u.Empty {
 		if err := d.enforcer.Withdraw(ctx, enforcer.StateRemoved, event); err != nil {
@@ -185,8 +185,8 @@ func (d *daemon) revert(ctx context.Context, why string) {
 
 // nextDeadline is when a pause ends or a change is taken back, whichever is first; ok is false if neither waits.
 func (d *daemon) nextDeadline() (at time.Time, ok bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.steering.mu.Lock()
+	defer d.steering.mu.Unlock()
 	if d.pause != nil {
 		at, ok = d.pause.Until, true
 	}
@@ -228,9 +228,9 @@ func (d *daemon) Revoke(ctx context.Context, r status.RevokeRequest) (status.App
 		if err := d.store.Put(policyBucket, revokedKey, revoked); err != nil {
 			return fmt.Errorf("remember the revocation: %w", err)
 		}
-		d.mu.Lock()
+		d.steering.mu.Lock()
 		d.revoked = revoked
-		d.mu.Unlock()
+		d.steering.mu.Unlock()
 		what := map[bool]string{false: "revoked", true: "let back in"}[r.Undo]
 		d.journal.Tell(status.Event{Kind: status.KindRevoked, Summary: fmt.Sprintf("%s was %s%s", prefix, what, byText(ctx)),
 			Fields: map[string]string{"prefix": prefix.String(), "why": r.Why, "by": by(ctx), "undo": fmt.Sprint(r.Undo)}})

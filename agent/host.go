@@ -11,10 +11,10 @@ import (
 // host puts together what is known now. Nothing is measured here.
 func (d *daemon) host() status.Host {
 	snapshot := d.enforcer.Snapshot()
-	d.mu.Lock()
+	d.steering.mu.Lock()
 	cfg, configState, f := d.config, d.configState, d.fleet
 	pause, unconfirmed, revoked := d.pause, d.unconfirmed, d.revoked
-	d.mu.Unlock()
+	d.steering.mu.Unlock()
 	told, dropped := d.journal.Counts()
 	h := status.Host{
 		Time:     time.Now(),
@@ -22,12 +22,14 @@ func (d *daemon) host() status.Host {
 		Version:  d.o.Version,
 		Config:   configState,
 		Firewall: snapshot.Firewall,
-		Services: snapshot.Services,
+		Services: slices.Clone(snapshot.Services),
 		Agent: status.Agent{
 			Started: d.started, PID: os.Getpid(), Events: told, EventsDropped: dropped, StoreProblem: d.store.Problem(),
 		},
 	}
 	h.Firewall.Paused, h.Firewall.Revoked = pause, revoked
+	h.Firewall.Refusals, h.Firewall.CutOff = d.deafness, d.cutProblem()
+	d.addRefused(h.Services)
 	if unconfirmed != nil {
 		h.Firewall.RevertAt = unconfirmed.At
 	}
@@ -40,4 +42,23 @@ func (d *daemon) host() status.Host {
 		h.Roster = groupsOf(snapshot.Wish.Policy)
 	}
 	return h
+}
+
+// shownSources bounds how many refused sources of a service status lists.
+const shownSources = 5
+
+// addRefused adds to services, which are the caller's own, who was refused.
+func (d *daemon) addRefused(services []status.Service) {
+	counts := d.book.Counts()
+	for i := range services {
+		sources := d.book.Sources(services[i].Name)
+		services[i].Refused = sources[:min(len(sources), shownSources)]
+		services[i].RefusedSources = counts[services[i].Name]
+	}
+}
+
+func (d *daemon) cutProblem() string {
+	d.senses.mu.Lock()
+	defer d.senses.mu.Unlock()
+	return d.cutOff
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/nakama-warden/nakama-warden/agent/store"
 	"github.com/nakama-warden/nakama-warden/enforcer"
 	"github.com/nakama-warden/nakama-warden/enforcer/kernel"
+	"github.com/nakama-warden/nakama-warden/enforcer/refusals"
 	"github.com/nakama-warden/nakama-warden/enforcer/ruleset"
 	"github.com/nakama-warden/nakama-warden/status"
 )
@@ -65,9 +66,23 @@ func withTable(ctx context.Context, body func(*kernel.Table) error) error {
 	return errors.Join(body(table), table.Close())
 }
 
+// audited is whom audit let in, as the last daemon remembered it.
+func (a *at) audited(asked bool) []status.RefusedSource {
+	var stored []status.RefusedSource
+	if !asked {
+		return nil
+	}
+	book := refusals.NewBook(refusals.BookOptions{})
+	if found, err := a.store.Get(refusalsBucket, bookKey, &stored); found && err == nil {
+		book.Restore(stored)
+	}
+	return audited(book)
+}
+
 // change compares the kernel with the file's policy.
 func (a *at) change(ctx context.Context, table *kernel.Table) (ruleset.Change, error) {
-	around, err := table.Around(ctx)
+	o := enforcer.Options{Look: look, LogGroup: a.config.Firewall.LogGroup}
+	around, _, err := o.LookAround(ctx, table, a.wish.Policy)
 	if err != nil {
 		return ruleset.Change{}, err
 	}
@@ -93,6 +108,9 @@ func (l Local) Plan(ctx context.Context, r status.PlanRequest) (status.Plan, err
 		plan.Changes = nonNil(change.Lines())
 		return err
 	})
+	if err == nil {
+		err = consequences(ctx, &plan, a.wish.Policy, a.audited(r.Enforce))
+	}
 	return plan, errors.Join(err, a.store.Close())
 }
 
@@ -156,7 +174,8 @@ func (l Local) Explain(ctx context.Context, source netip.Addr, port uint16) (sta
 	if err != nil {
 		return status.Explanation{}, err
 	}
-	return explain(a.wish.Policy, source, port), a.store.Close()
+	e, err := explain(ctx, a.wish.Policy, source, port)
+	return e, errors.Join(err, a.store.Close())
 }
 
 // Events implements control.Backend.

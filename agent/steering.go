@@ -60,8 +60,8 @@ func (d *daemon) firstWish() (*config.Config, *enforcer.Wish, error) {
 	wish.Why = "the stored policy, because the configuration is invalid"
 	cfg = config.Default()
 	cfg.Path = d.o.ConfigPath
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.steering.mu.Lock()
+	defer d.steering.mu.Unlock()
 	d.configState = status.Config{Path: d.o.ConfigPath, Problem: err.Error(), FromLastStart: true}
 	d.config = cfg
 	return cfg, &wish, nil
@@ -116,13 +116,13 @@ func (d *daemon) takeOver(ctx context.Context, cfg *config.Config, why string) (
 	if err != nil {
 		return nil, err
 	}
-	d.mu.Lock()
+	d.steering.mu.Lock()
 	d.config, d.fleet = cfg, f
 	d.configState = status.Config{Path: d.o.ConfigPath, LastReload: time.Now(), LastReloadOK: true}
 	for _, w := range cfg.Warnings {
 		d.configState.Warnings = append(d.configState.Warnings, w.String())
 	}
-	d.mu.Unlock()
+	d.steering.mu.Unlock()
 	changes, err := d.put(ctx, wish)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNotYet, err)
@@ -251,9 +251,9 @@ func (d *daemon) reload(ctx context.Context, why string) error {
 			Fields:  map[string]string{"revision": cfg.Revision, "why": why}})
 		return err
 	}
-	d.mu.Lock()
+	d.steering.mu.Lock()
 	d.configState.LastReloadOK, d.configState.Problem = false, err.Error()
-	d.mu.Unlock()
+	d.steering.mu.Unlock()
 	d.tellInvalid(err)
 	return err
 }
@@ -292,32 +292,32 @@ func (d *daemon) deadline() <-chan time.Time {
 
 // withdrawn says that a person took the rules out: then only a person, or the end of a pause, brings them back.
 func (d *daemon) withdrawn() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.steering.mu.Lock()
+	defer d.steering.mu.Unlock()
 	return d.pause != nil || d.removed
 }
 
 func (d *daemon) setRemoved(removed bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.steering.mu.Lock()
+	defer d.steering.mu.Unlock()
 	d.removed = removed
 }
 
 func (d *daemon) revocations() []status.Revocation {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.steering.mu.Lock()
+	defer d.steering.mu.Unlock()
 	return d.revoked
 }
 
 func (d *daemon) configuration() *config.Config {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.steering.mu.Lock()
+	defer d.steering.mu.Unlock()
 	return d.config
 }
 
 func (d *daemon) fleetInForce() *fleet.Fleet {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.steering.mu.Lock()
+	defer d.steering.mu.Unlock()
 	return d.fleet
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -77,21 +78,41 @@ func (e *Enforcer) record(drift kernel.Drift, c cause) {
 	e.drifts[kind]++
 	e.repairs.observe(d.Repair.Seconds())
 	e.lastDrift = &d
+	who := e.identify(c)
 	fields := map[string]string{
 		"kind":           kind,
 		"changes":        strings.Join(d.Changes, "\n"),
 		"by":             d.By,
 		"repair_seconds": fmt.Sprintf("%.6f", d.Repair.Seconds()),
 	}
-	if len(c.writers) == 1 {
-		fields["pid"] = fmt.Sprint(c.writers[0].PID)
-	}
-	e.tell(status.Event{Kind: status.KindDrift, Fields: fields,
+	maps.Copy(fields, who)
+	e.o.Tell(status.Event{Kind: status.KindDrift, Fields: fields,
 		Summary: fmt.Sprintf("%s %s; put right after %s", orSomebody(d.By), deed(kind), d.Repair.Round(10*time.Microsecond))})
 	if by, news := e.fight.drifted(now, d.By); news {
-		e.tell(status.Event{Kind: status.KindDriftFight, Fields: map[string]string{"by": by},
+		e.o.Tell(status.Event{Kind: status.KindDriftFight, Fields: map[string]string{"by": by},
 			Summary: fmt.Sprintf("%s takes our table away again and again: stop one of the two (every attempt is put right meanwhile)", orSomebody(by))})
 	}
+}
+
+// identify describes the writer where there was one: the name always, the rest as far as it can be trusted.
+func (e *Enforcer) identify(c cause) map[string]string {
+	fields := map[string]string{}
+	if len(c.writers) != 1 || e.o.Identify == nil {
+		return fields
+	}
+	p := e.o.Identify(c.writers[0], c.at)
+	for key, value := range map[string]string{"argv0": p.Argv0, "user": p.User, "parent": p.Parent} {
+		if value != "" {
+			fields[key] = value
+		}
+	}
+	if p.PID != 0 {
+		fields["pid"] = fmt.Sprint(p.PID)
+	}
+	if p.ParentPID != 0 {
+		fields["parent_pid"] = fmt.Sprint(p.ParentPID)
+	}
+	return fields
 }
 
 // deed says what a drift of this kind is.

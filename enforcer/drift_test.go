@@ -176,7 +176,7 @@ func TestOtherSurroundingsMakeAnotherRuleset(t *testing.T) {
 			t.Errorf("the surroundings were read %d times in 500 ms; want once in %s", n, aroundAtMost)
 		}
 		told := r.told(status.KindPolicyApplied)
-		if last := told[len(told)-1]; last.Fields["why"] != "the host's NAT or container bridges changed" {
+		if last := told[len(told)-1]; last.Fields["why"] != "the ways to the services changed (NAT, bridges, containers, proxies)" {
 			t.Errorf("why: %q", last.Fields["why"])
 		}
 		if paths := r.Snapshot().Firewall.HookedPaths; !slices.Equal(paths, []string{"prerouting", "input", "forward"}) {

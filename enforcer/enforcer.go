@@ -11,7 +11,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nakama-warden/nakama-warden/enforcer/culprit"
 	"github.com/nakama-warden/nakama-warden/enforcer/kernel"
+	"github.com/nakama-warden/nakama-warden/enforcer/paths"
 	"github.com/nakama-warden/nakama-warden/enforcer/policy"
 	"github.com/nakama-warden/nakama-warden/enforcer/ruleset"
 	"github.com/nakama-warden/nakama-warden/status"
@@ -46,10 +48,24 @@ type Wish struct {
 	Why      string
 }
 
+// Options are what an Enforcer is told of the world, and whom it tells. Only Tell is needed.
+type Options struct {
+	Tell func(status.Event) // must not block
+	// Identify names who wrote to our table, as far as can be trusted.
+	Identify func(w kernel.Writer, at time.Time) culprit.Person
+	// Look finds the ways by which packets reach the guarded ports beside the ports themselves.
+	Look func(context.Context, []paths.Guarded) (paths.Found, error)
+	// Cut ends the open connections of those whom the policy refuses. It runs beside the loop, after a commit.
+	Cut func(context.Context, policy.Policy)
+	// LogGroup is the NFLOG group that hears of refusals; 0: nobody does.
+	LogGroup uint16
+}
+
 // Enforcer holds one Table to the newest Wish.
 type Enforcer struct {
 	table Table
-	tell  func(status.Event)
+	o     Options
+	cuts  chan policy.Policy // holds the newest only
 
 	wishes   chan Wish    // holds the newest only
 	requests chan request // what others ask the loop to do
@@ -78,12 +94,13 @@ type request struct {
 // errEnded: the loop does not answer any more.
 var errEnded = errors.New("the enforcer has ended")
 
-// New makes an Enforcer. tell must not block.
-func New(table Table, tell func(status.Event)) *Enforcer {
+// New makes an Enforcer, which does nothing before Run.
+func New(table Table, o Options) *Enforcer {
 	grip, reason := table.Grip()
 	e := &Enforcer{
 		table:    table,
-		tell:     tell,
+		o:        o,
+		cuts:     make(chan policy.Policy, 1),
 		wishes:   make(chan Wish, 1),
 		requests: make(chan request),
 		ended:    make(chan struct{}),
@@ -104,15 +121,18 @@ const (
 )
 
 // Want replaces the wish. It does not wait for the kernel.
-func (e *Enforcer) Want(w Wish) {
+func (e *Enforcer) Want(w Wish) { replaceNewest(e.wishes, w) }
+
+// replaceNewest puts a value into a channel that holds one, in the place of one that nobody has taken.
+func replaceNewest[T any](c chan T, value T) {
 	for {
 		select {
-		case e.wishes <- w:
+		case c <- value:
 			return
 		default:
 		}
 		select {
-		case <-e.wishes: // an older one that nobody has seen
+		case <-c:
 		default:
 		}
 	}
@@ -151,7 +171,7 @@ func (e *Enforcer) Withdraw(ctx context.Context, state string, event status.Even
 	var err error
 	doErr := e.do(ctx, func(ctx context.Context) {
 		if err = e.withdraw(ctx, state); err == nil {
-			e.tell(event)
+			e.o.Tell(event)
 		}
 	})
 	return errors.Join(doErr, err)

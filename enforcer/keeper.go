@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nakama-warden/nakama-warden/enforcer/kernel"
+	"github.com/nakama-warden/nakama-warden/enforcer/paths"
 	"github.com/nakama-warden/nakama-warden/enforcer/policy"
 	"github.com/nakama-warden/nakama-warden/enforcer/ruleset"
 	"github.com/nakama-warden/nakama-warden/status"
@@ -19,12 +20,14 @@ type keeper struct {
 	wished    bool
 	withdrawn string // the state that a person put the rules out into; empty: they are to be in
 
-	ruleset  ruleset.Ruleset // what was committed last
-	around   ruleset.Surroundings
-	inForce  bool // ruleset was committed by this process and not failed since
-	behind   bool // ruleset is not yet the wish's
-	verified bool
-	problem  string
+	ruleset    ruleset.Ruleset // what was committed last
+	around     ruleset.Surroundings
+	found      paths.Found // by what ways packets come
+	aroundCost time.Duration
+	inForce    bool // ruleset was committed by this process and not failed since
+	behind     bool // ruleset is not yet the wish's
+	verified   bool
+	problem    string
 
 	lastVerified time.Time
 	verifyAt     time.Time
@@ -43,7 +46,7 @@ func newKeeper() keeper {
 
 // plan compares the kernel with a policy.
 func (e *Enforcer) plan(ctx context.Context, p policy.Policy) (ruleset.Change, error) {
-	around, err := e.table.Around(ctx)
+	around, _, err := e.lookAround(ctx, p)
 	if err != nil {
 		return ruleset.Change{}, err
 	}
@@ -59,7 +62,7 @@ func (e *Enforcer) plan(ctx context.Context, p policy.Policy) (ruleset.Change, e
 func (e *Enforcer) apply(ctx context.Context) (changes []string, err error) {
 	defer e.publish()
 	e.behind = true
-	around, err := e.table.Around(ctx)
+	around, found, err := e.lookAround(ctx, e.wish.Policy)
 	if err != nil {
 		e.fail(err)
 		return nil, err
@@ -80,7 +83,8 @@ func (e *Enforcer) apply(ctx context.Context) (changes []string, err error) {
 		e.fail(err)
 		return nil, err
 	}
-	e.ruleset, e.around, e.inForce, e.behind, e.problem = want, around, true, false, ""
+	e.ruleset, e.around, e.found, e.inForce, e.behind, e.problem = want, around, found, true, false, ""
+	replaceNewest(e.cuts, e.wish.Policy)
 	if err != nil {
 		e.doubt()
 		return nil, err
@@ -156,7 +160,7 @@ func (e *Enforcer) doubt() {
 
 func (e *Enforcer) tellApplied(changes []string) {
 	p := e.wish.Policy
-	e.tell(status.Event{Kind: status.KindPolicyApplied,
+	e.o.Tell(status.Event{Kind: status.KindPolicyApplied,
 		Summary: fmt.Sprintf("policy %s is in force: %d services, %d changes (%s)", p.Hash(), len(p.Services), len(changes), e.wish.Why),
 		Fields: map[string]string{
 			"policy":   p.Hash(),

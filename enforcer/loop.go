@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/nakama-warden/nakama-warden/enforcer/kernel"
@@ -19,8 +20,6 @@ const (
 	verifyShare   = 0.002
 	// retryAfter is how long a failed commit waits; the service stays as it was meanwhile.
 	retryAfter = time.Second
-	// aroundAtMost bounds how often the surroundings are read: a container engine changes interfaces in bursts.
-	aroundAtMost = 200 * time.Millisecond
 	// releaseWithin bounds the last batch of a deliberate exit.
 	releaseWithin = 2 * time.Second
 )
@@ -30,10 +29,14 @@ func (e *Enforcer) Run(ctx context.Context) error {
 	defer close(e.ended)
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
-	around := time.NewTimer(aroundAtMost)
+	around := time.NewTimer(0)
 	around.Stop()
 	defer around.Stop()
+	var cutting sync.WaitGroup
+	cutting.Go(func() { e.cut(ctx) })
+	defer cutting.Wait()
 	waiting := false // for around: what comes meanwhile must not put it off again and again
+	settled := true  // or one more look is due, at what an event began
 	for {
 		select {
 		case <-ctx.Done():
@@ -46,12 +49,15 @@ func (e *Enforcer) Run(ctx context.Context) error {
 			close(r.done)
 		case event := <-e.table.Events():
 			if e.onEvent(ctx, event) && !waiting {
-				around.Reset(aroundAtMost)
-				waiting = true
+				around.Reset(e.aroundPause())
+				waiting, settled = true, false
 			}
 		case <-around.C:
-			waiting = false
 			e.reconsiderAround(ctx)
+			if waiting = false; !settled {
+				around.Reset(aroundAgain)
+				settled = true
+			}
 		case <-ticker.C:
 			e.onTick(ctx)
 		}
@@ -119,17 +125,18 @@ func (e *Enforcer) try(ctx context.Context) {
 	}
 }
 
-// reconsiderAround applies the wish anew if the surroundings ask for another ruleset.
-func (e *Enforcer) reconsiderAround(ctx context.Context) {
-	if !e.holding() {
-		return
+// cut ends connections beside the loop, which has better things to do.
+func (e *Enforcer) cut(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case p := <-e.cuts:
+			if e.o.Cut != nil {
+				e.o.Cut(ctx, p)
+			}
+		}
 	}
-	found, err := e.table.Around(ctx)
-	if err != nil || found.Equal(e.around) {
-		return
-	}
-	e.wish.Why = "the host's NAT or container bridges changed"
-	e.try(ctx)
 }
 
 // release ends the loop: whoever comes after may take the table over, and its rules stay until then.
@@ -150,6 +157,6 @@ func (e *Enforcer) fail(err error) {
 		return
 	}
 	e.problem = err.Error()
-	e.tell(status.Event{Kind: status.KindCommitFailed, Summary: "the rules could not be put into the kernel: " + e.problem,
+	e.o.Tell(status.Event{Kind: status.KindCommitFailed, Summary: "the rules could not be put into the kernel: " + e.problem,
 		Fields: map[string]string{"error": e.problem}})
 }

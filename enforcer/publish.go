@@ -43,7 +43,9 @@ func (e *Enforcer) publish() {
 	s.Services = Services(e.wish.Policy, s.Firewall.State == StateEnforcing)
 	for i := range s.Services {
 		e.addTraffic(&s.Services[i])
+		e.addWays(&s.Services[i])
 	}
+	s.Firewall.Saved, s.Firewall.Paths = e.found.Saved, e.found.Problems
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.snapshot = s
@@ -90,5 +92,18 @@ func (e *Enforcer) addTraffic(s *status.Service) {
 		if count, known := e.traffic.total(ruleset.CounterName(s.Name, verdict)); known {
 			s.Traffic[verdict] = count
 		}
+	}
+}
+
+// addWays adds the other ports that lead to a service, and takes back that it is enforced where packets reach it past
+// our hooks.
+func (e *Enforcer) addWays(s *status.Service) {
+	for _, a := range e.around.Aliases {
+		if a.Service == s.Name {
+			s.Aliases = append(s.Aliases, a.Port)
+		}
+	}
+	if why := e.exposed(s.Name); why != "" && s.Enforced {
+		s.Enforced, s.Reason = false, why
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/nakama-warden/nakama-warden/enforcer/culprit"
 	"github.com/nakama-warden/nakama-warden/enforcer/kernel"
 	"github.com/nakama-warden/nakama-warden/enforcer/policy"
 	"github.com/nakama-warden/nakama-warden/enforcer/ruleset"
@@ -41,11 +42,14 @@ func bubble(t *testing.T, body func(*testing.T, *rig)) {
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	r := &rig{t: t, table: newFakeTable(), ended: make(chan error, 1)}
-	r.Enforcer = New(r.table, func(e status.Event) {
+	identify := func(w kernel.Writer, _ time.Time) culprit.Person {
+		return culprit.Person{Name: w.Name, PID: int(w.PID)}
+	}
+	r.Enforcer = New(r.table, Options{Identify: identify, Tell: func(e status.Event) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.events = append(r.events, e)
-	})
+	}})
 	return r
 }
 

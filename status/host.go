@@ -97,18 +97,19 @@ type Histogram struct {
 
 // Service is one named set of ports on this host and who may reach it.
 type Service struct {
-	Name       string           `json:"name"`
-	Role       string           `json:"role,omitempty"`
-	Protocol   string           `json:"protocol"`
-	Ports      []uint16         `json:"ports"`
-	From       []string         `json:"from"`
-	Mode       string           `json:"mode"`
-	RefuseWith string           `json:"refuse_with"`
-	Enforced   bool             `json:"enforced"` // read back from the kernel
-	Reason     string           `json:"reason,omitempty"`
-	Aliases    []uint16         `json:"aliases,omitempty"` // ports that a proxy or NAT leads to the service, guarded alike
-	Traffic    map[string]Count `json:"traffic,omitempty"` // by verdict: allowed, refused, would_refuse
-	Refused    []RefusedSource  `json:"refused,omitempty"` // who, the latest first; at most a few
+	Name           string           `json:"name"`
+	Role           string           `json:"role,omitempty"`
+	Protocol       string           `json:"protocol"`
+	Ports          []uint16         `json:"ports"`
+	From           []string         `json:"from"`
+	Mode           string           `json:"mode"`
+	RefuseWith     string           `json:"refuse_with"`
+	Enforced       bool             `json:"enforced"` // read back from the kernel
+	Reason         string           `json:"reason,omitempty"`
+	Aliases        []uint16         `json:"aliases,omitempty"`         // ports that a proxy or NAT leads to the service, guarded alike
+	Traffic        map[string]Count `json:"traffic,omitempty"`         // by verdict: allowed, refused, would_refuse
+	Refused        []RefusedSource  `json:"refused,omitempty"`         // who, the latest first; at most a few
+	RefusedSources int              `json:"refused_sources,omitempty"` // how many that are remembered
 }
 
 // Count is a pair of counters that never go back while the agent runs.

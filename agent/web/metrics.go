@@ -48,6 +48,7 @@ var (
 	policyInfo      = describe("firewall_policy_info", "The declared policy in force; the value is always 1.", "hash")
 	packets         = describe("firewall_packets_total", "Packets by the firewall's verdict.", "service", "verdict")
 	volume          = describe("firewall_bytes_total", "Bytes of packets by the firewall's verdict.", "service", "verdict")
+	refusedSources  = describe("refused_sources", "Sources that are remembered as refused, or as let in by audit.", "service")
 	drifts          = describe("firewall_drift_total", "Changes by others to the firewall that were put right.", "kind")
 	repairs         = describe("firewall_repair_seconds", "Time from noticing a drift to its repair.")
 	rosterAddresses = describe("roster_addresses", "Prefixes of the group after coalescing.", "group")
@@ -64,7 +65,7 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(to chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{buildInfo, hostInfo, hostRoleInfo, serviceInfo, reloadOK, reloadTime, enforced,
-		lastVerified, policyInfo, packets, volume, drifts, repairs, rosterAddresses, rosterSourceUp, rosterSuccess, events,
+		lastVerified, policyInfo, packets, volume, refusedSources, drifts, repairs, rosterAddresses, rosterSourceUp, rosterSuccess, events,
 		eventsDropped} {
 		to <- desc
 	}
@@ -83,6 +84,9 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	s.firewall(host.Firewall)
 	for _, service := range host.Services {
 		s.service(service)
+		if host.Firewall.Refusals == "" { // else it is not known
+			s.gauge(refusedSources, float64(service.RefusedSources), service.Name)
+		}
 	}
 	for _, group := range host.Roster {
 		s.group(group)
@@ -110,7 +114,7 @@ func (s series) firewall(f status.Firewall) {
 		s.gauge(policyInfo, 1, f.PolicyHash)
 	}
 	// A counter that begins with its first drift hides that drift from increase(): every kind begins with 0.
-	kinds := map[string]uint64{"table": 0, "chain": 0, "rule": 0, "set": 0, "element": 0, "object": 0, "flags": 0}
+	kinds := map[string]uint64{"table": 0, "chain": 0, "rule": 0, "set": 0, "element": 0, "counter": 0, "object": 0, "flags": 0}
 	maps.Copy(kinds, f.Drifts)
 	s.counts(drifts, kinds)
 	s.histogram(repairs, f.Repairs)

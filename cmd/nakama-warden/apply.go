@@ -1,48 +1,27 @@
 package main
 
 import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
 	"io"
+	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
+	"github.com/nakama-warden/nakama-warden/agent/control"
 	"github.com/nakama-warden/nakama-warden/cmd/nakama-warden/text"
 	"github.com/nakama-warden/nakama-warden/status"
 )
-
-func newPlanCommand(p *paths) *cobra.Command {
-	var o output
-	var request status.PlanRequest
-	cmd := &cobra.Command{
-		Use:   "plan",
-		Short: "What apply would change in the kernel: exit 0 nothing, 2 something",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			b, err := p.backend()
-			if err != nil {
-				return err
-			}
-			plan, err := b.Plan(cmd.Context(), request)
-			if err != nil {
-				return err
-			}
-			if err := o.print(plan, func(w io.Writer, s text.Style) error { return text.Plan(w, s, plan) }); err != nil {
-				return err
-			}
-			if len(plan.Changes) > 0 {
-				return exitStatus(exitChanges)
-			}
-			return nil
-		},
-	}
-	o.flag(cmd)
-	return cmd
-}
 
 func newApplyCommand(p *paths) *cobra.Command {
 	var o output
 	var request status.ApplyRequest
 	var group string
-	var confirm bool
+	var confirm, yes bool
 	cmd := &cobra.Command{
 		Use:   "apply",
 		Short: "Put the configuration into the kernel now",
@@ -66,6 +45,9 @@ for changes that could cut off whoever makes them.`,
 			case group != "":
 				applied, err = b.AcceptShrink(cmd.Context(), group)
 			default:
+				if err := confirmCuts(cmd.Context(), b, yes); err != nil {
+					return err
+				}
 				applied, err = b.Apply(cmd.Context(), request)
 			}
 			if err != nil {
@@ -76,11 +58,39 @@ for changes that could cut off whoever makes them.`,
 	}
 	o.flag(cmd)
 	cmd.Flags().DurationVar(&request.RevertAfter, "revert-after", 0, "take the change back after this `time` unless it is confirmed")
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask before open connections are cut")
 	cmd.Flags().BoolVar(&confirm, "confirm", false, "keep a change that would be taken back")
 	cmd.Flags().StringVar(&request.Why, "why", "", "the `reason`, for the events")
 	cmd.Flags().StringVar(&group, "accept-shrink", "", "let the held addresses of this `group` go")
 	cmd.MarkFlagsMutuallyExclusive("confirm", "revert-after", "accept-shrink")
 	return cmd
+}
+
+// confirmCuts asks before open connections are cut: on a terminal the person, elsewhere for --yes.
+func confirmCuts(ctx context.Context, b control.Backend, yes bool) error {
+	if yes {
+		return nil
+	}
+	plan, err := b.Plan(ctx, status.PlanRequest{})
+	if err != nil {
+		return err
+	}
+	if len(plan.Cuts) == 0 {
+		return nil
+	}
+	cuts := status.Plan{Changes: plan.Changes, Cuts: plan.Cuts}
+	if err := text.Plan(os.Stderr, text.StyleFor(os.Stderr), cuts); err != nil {
+		return err
+	}
+	if !term.IsTerminal(int(os.Stdin.Fd())) {
+		return fmt.Errorf("this would cut the open connections of %d sources: give --yes if that is meant", len(plan.Cuts))
+	}
+	fmt.Fprint(os.Stderr, "Cut these connections? [y/N] ")
+	answer, err := bufio.NewReader(os.Stdin).ReadString('\n')
+	if err != nil || !strings.EqualFold(strings.TrimSpace(answer), "y") {
+		return errors.New("nothing was changed")
+	}
+	return nil
 }
 
 func newRemoveCommand(p *paths) *cobra.Command {

@@ -25,6 +25,7 @@ func main() {
 // The exit codes that scripts and units rely on, beside 0 and 1.
 const (
 	exitChanges   = 2  // plan: there is something to change
+	exitRefusals  = 3  // plan --enforce: somebody of the last 7 days would be refused
 	exitBadConfig = 78 // run: EX_CONFIG; a restart would not help
 )
 

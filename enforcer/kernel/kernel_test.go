@@ -73,7 +73,7 @@ func load(t testing.TB, host *lab.Host, script string) {
 		err = p.Wait()
 	}
 	if err != nil {
-		t.Fatalf("nft -f: %v\n%s\n%s", err, complaint.String(), script)
+		t.Fatalf("nft -f: %v\n%.2000s\n%.2000s", err, complaint.String(), script)
 	}
 }
 

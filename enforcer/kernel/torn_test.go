@@ -89,3 +89,15 @@ func TestAChangeThatWasRefusedIsNoDrift(t *testing.T) {
 		t.Error("no dump was torn, or all were: this shows nothing")
 	}
 }
+
+// What the kernel tells of two generations is torn even where it says so itself in no other way.
+func TestPartsOfTwoGenerationsAreTorn(t *testing.T) {
+	var d dump
+	of := func(generation byte) []byte { return []byte{family, 0, 0, generation} }
+	if err := errors.Join(d.sameGeneration(of(7)), d.sameGeneration(of(7))); err != nil {
+		t.Errorf("one generation: %v", err)
+	}
+	if err := d.sameGeneration(of(8)); !changedUnderUs(err) {
+		t.Errorf("two generations: %v; want that the dump is torn", err)
+	}
+}

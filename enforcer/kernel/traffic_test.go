@@ -64,6 +64,27 @@ func TestNoConnectionIsTrackedWithoutNAT(t *testing.T) {
 	}
 }
 
+func TestCountingIsNoDrift(t *testing.T) {
+	s := newSite(t, false)
+	s.guard(t, hiddenNakama()...)
+	wantNone := func(when string) {
+		t.Helper()
+		if drift, err := s.table.Verify(t.Context()); err != nil || !drift.None() {
+			t.Errorf("%s: drift %t, %v; want none", when, !drift.None(), err)
+		}
+	}
+	path{name: "the open port", from: s.user, to: s.host, port: 7350}.walk(t, "guarded", lab.Open)
+	s.eventually(t, func(counts map[string]status.Count) string {
+		if counts["nakama-api-allowed"].Packets == 0 {
+			return "nothing was counted"
+		}
+		return ""
+	})
+	wantNone("after packets")
+	mustNft(t, s.host, "reset counters")
+	wantNone("after a reset of the counters")
+}
+
 func TestARejectAnswersAtOnce(t *testing.T) {
 	s := newSite(t, true)
 	services := hiddenNakama()

@@ -26,6 +26,12 @@ life_under_stress() {
 	check "and stops nothing" active
 	cp /run/good.yaml /etc/nakama-warden/config.yaml
 
+	many_admins
+	systemctl restart nakama-warden
+	check "ready within a second with a thousand addresses stored" ready_within_a_second
+	cp /run/good.yaml /etc/nakama-warden/config.yaml
+	systemctl reload nakama-warden
+
 	local before
 	before=$(pid)
 	check "nobody gets in over a kill -9" none_in_during killed_and_back "$before"
@@ -51,6 +57,26 @@ life_under_stress() {
 	check "in the kernel" table
 	systemctl start nakama-warden
 	check "a start takes them over" within 5 enforcing
+}
+
+# many_admins: none of them meets another, so that the kernel gets a thousand elements.
+many_admins() {
+	local n addresses=''
+	for ((n = 0; n < 1000; n++)); do addresses+="10.$((n / 100)).$((n % 100 * 2)).1, "; done
+	sed -i "s|10.9.0.0/24|${addresses%, }|" /etc/nakama-warden/config.yaml
+	systemctl reload nakama-warden
+	within 5 many_stored
+}
+
+many_stored() { nft list set inet nakama_warden admins4 | grep -q '10\.9\.198\.1'; }
+
+ready_within_a_second() {
+	local took
+	many_stored || return
+	took=$(systemctl show --property=ExecMainStartTimestampMonotonic,ActiveEnterTimestampMonotonic nakama-warden |
+		awk -F= '{ t[$1] = $2 } END { print t["ActiveEnterTimestampMonotonic"] - t["ExecMainStartTimestampMonotonic"] }')
+	echo "$took microseconds"
+	((took <= 1000000))
 }
 
 another_than() {

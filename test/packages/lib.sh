@@ -9,7 +9,7 @@ check() {
 	shift
 	if said=$("$@" 2>&1); then
 		passed=$((passed + 1))
-		echo "ok: $name$(sed -n 's/^[0-9]* tries, .*/ (&)/p' <<<"$said")"
+		echo "ok: $name$(sed -nE 's/^[0-9]+ (tries|microseconds).*/ (&)/p' <<<"$said")"
 	else
 		failed=$((failed + 1))
 		printf 'NOT OK: %s\n%s\n' "$name" "$said"

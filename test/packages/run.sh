@@ -55,6 +55,16 @@ lint_rpm() {
 	booted bookworm -p "$rpm_tools" "$here/rpm-lint.sh"
 }
 
+# versions: each sorts before the next, in the order of tags and of commits after them.
+versions() {
+	local lower='' version description
+	for description in v1.2.3-rc.1 v1.2.3-rc.1-2-gabcdef0 v1.2.3-rc.2 v1.2.3 v1.2.3-4-gabcdef0 v1.2.4; do
+		version=$(packaging/version.sh "$description")
+		[[ -z $lower ]] || dpkg --compare-versions "$lower" lt "$version" || { echo "$lower does not sort before $version"; return 1; }
+		lower=$version
+	done
+}
+
 small() {
 	local large
 	large=$(find "$packages" -name 'nakama-warden*' -size +15M)
@@ -85,6 +95,7 @@ for name in "${parts[@]}"; do
 	case $name in
 	static)
 		part "the same commit gives the same bytes" reproducible
+		part "versions sort" versions
 		part lintian lint_deb
 		part rpmlint lint_rpm
 		part "at most 15 MiB" small

@@ -4,14 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
-	"sync"
-	"syscall"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -61,7 +57,7 @@ func start(s *scene, ts *testscript.TestScript, args []string) error {
 }
 
 func (s *scene) run(h *host, environment []string) (*daemon, error) {
-	n, err := listenNotices(filepath.Join(h.dir, "notify"))
+	n, err := listenNotices(filepath.Join(h.dir, "notify"), &h.store)
 	if err != nil {
 		return nil, err
 	}
@@ -75,8 +71,15 @@ func (s *scene) run(h *host, environment []string) (*daemon, error) {
 		wrapper := environment[i+1:]
 		environment, name, args = environment[:i], wrapper[0], slices.Concat(wrapper[1:], []string{name}, args)
 	}
+	kept := h.store.files()
+	if len(kept) > 0 { // LISTEN_PID is the daemon's own, which nobody knows before it is there
+		args = slices.Concat([]string{"-c", `LISTEN_PID=$$ exec "$0" "$@"`, name}, args)
+		name = "sh"
+	}
 	cmd := exec.Command(name, args...)
-	cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+filepath.Join(h.dir, "notify"))
+	cmd.ExtraFiles = kept
+	cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+filepath.Join(h.dir, "notify"), "FDSTORE=0",
+		fmt.Sprint("LISTEN_FDS=", len(kept)), "LISTEN_FDNAMES=nftables")
 	cmd.Env = append(cmd.Env, environment...)
 	cmd.Stdout, cmd.Stderr = log, log
 	p, err := h.Start(cmd)
@@ -120,6 +123,7 @@ func sigterm(s *scene, _ *testscript.TestScript, args []string) error {
 	case <-time.After(stopWithin):
 		return usageError("the daemon has not ended after " + stopWithin.String())
 	}
+	h.store.forget()
 	if s.keepExit(h.daemon.process.Wait()); s.exit != 0 {
 		return fmt.Errorf("the daemon ended with %d", s.exit)
 	}
@@ -215,93 +219,4 @@ func readOnly(s *scene, _ *testscript.TestScript, args []string) error {
 		return err
 	}
 	return unix.Mount("tmpfs", h.state(), "tmpfs", unix.MS_RDONLY, "")
-}
-
-// notices are what a daemon tells its service manager, newest last.
-type notices struct {
-	socket *net.UnixConn
-	ended  chan struct{}
-
-	mu      sync.Mutex // guards what follows
-	lines   []string
-	waiting map[string]chan struct{} // closed when the line comes
-}
-
-func listenNotices(path string) (*notices, error) {
-	if err := os.RemoveAll(path); err != nil {
-		return nil, err
-	}
-	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
-	if err != nil {
-		return nil, err
-	}
-	n := &notices{socket: socket, ended: make(chan struct{}), waiting: map[string]chan struct{}{}}
-	go n.read()
-	return n, nil
-}
-
-func (n *notices) close() {
-	_ = n.socket.Close() // ends read
-	<-n.ended
-}
-
-func (n *notices) read() {
-	defer close(n.ended)
-	buffer := make([]byte, 64<<10)
-	for {
-		size, err := n.socket.Read(buffer)
-		if errors.Is(err, syscall.EINTR) {
-			continue
-		}
-		if err != nil {
-			return // closed
-		}
-		n.take(strings.Split(string(buffer[:size]), "\n"))
-	}
-}
-
-func (n *notices) take(lines []string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.lines = append(n.lines, lines...)
-	for _, line := range lines {
-		if came, waited := n.waiting[line]; waited {
-			close(came)
-			delete(n.waiting, line)
-		}
-	}
-}
-
-// await returns a channel that is closed when the line has come.
-func (n *notices) await(line string) <-chan struct{} {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	came, waited := n.waiting[line]
-	if !waited {
-		came = make(chan struct{})
-		if slices.Contains(n.lines, line) {
-			close(came)
-			return came
-		}
-		n.waiting[line] = came
-	}
-	return came
-}
-
-func (n *notices) expect(line string) error {
-	select {
-	case <-n.await(line):
-		return nil
-	case <-time.After(patience):
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		return fmt.Errorf("not heard in %s; heard %q", patience, n.lines)
-	}
-}
-
-// forget makes the lines before this instant not count.
-func (n *notices) forget() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.lines = nil
 }

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -104,18 +105,20 @@ func expandFiles(dir string) error {
 
 // condition is what stands in brackets before a line.
 func condition(name string) (bool, error) {
-	if name != "owned" {
+	// The kernels that know the flags owner, and owner with persist.
+	since, known := map[string][2]int{"held": {5, 12}, "owned": {6, 9}}[name]
+	if !known {
 		return false, fmt.Errorf("unknown condition %q", name)
 	}
 	var system unix.Utsname
 	if err := unix.Uname(&system); err != nil {
 		return false, err
 	}
-	var major, minor int
-	if _, err := fmt.Sscanf(unix.ByteSliceToString(system.Release[:]), "%d.%d", &major, &minor); err != nil {
+	var release [2]int
+	if _, err := fmt.Sscanf(unix.ByteSliceToString(system.Release[:]), "%d.%d", &release[0], &release[1]); err != nil {
 		return false, err
 	}
-	return major > 6 || major == 6 && minor >= 9, nil // owner and persist flags
+	return slices.Compare(release[:], since[:]) >= 0, nil
 }
 
 // A verb does what its arguments say, or checks that it is so.
@@ -129,30 +132,31 @@ func verbs() map[string]verb {
 		"container": addContainer, // container HOST NAME PORT…: listening there, on a bridge of its own kind
 		"publish":   publish,      // publish HOST PORT CONTAINER:PORT
 		"beside":    beside,       // beside HOST NAME: another folder, for a second daemon on the host
-		"start":     start,        // start HOST [VARIABLE=VALUE…] [-- WRAPPER…]: until READY, or to its end (then it failed)
-		"reload":    reload,       // reload HOST: SIGHUP, until it says that it is ready again
-		"sigterm":   sigterm,      // sigterm HOST: it has 5 s to end
-		"kill9":     kill9,        // kill9 HOST
-		"warden":    warden,       // warden HOST COMMAND…: the command line on that host
-		"exit":      exitCode,     // exit CODE: of the last start, sigterm or warden
-		"tamper":    tamper,       // tamper HOST NFT-COMMAND
-		"fight":     fight,        // fight HOST DURATION: somebody flushes without a pause, at least that long
-		"peace":     peace,        // peace HOST: the fight ends, and the daemon took less than fightShare of a core
-		"besiege":   besiege,      // besiege FROM TO:PORT: somebody connects without a pause
-		"repelled":  repelled,     // repelled: nobody got in meanwhile
-		"readonly":  readOnly,     // readonly HOST: nothing can be written to its state
-		"get":       get,          // get FROM TO:PORT/PATH
-		"json":      isJSON,       // json: the last output is JSON, a value a line
-		"event":     awaitEvent,   // event HOST KIND [FIELD=TEXT | FIELD~PART…]: behind the last one that was awaited
-		"notified":  notified,     // notified HOST TEXT: systemd hears it
-		"within":    within,       // within DURATION [!] VERB…
-		"open":      reaches(lab.Open),
-		"refused":   reaches(lab.Refused),
-		"hidden":    reaches(lab.Hidden),
-		"said":      said,      // said HOST PART: in its log
-		"ruleset":   inRuleset, // ruleset HOST PATTERN: in what nft lists
-		"status":    inStatus,  // status HOST PATH=VALUE…: in its JSON; lists are entered by name
-		"metric":    hasMetric, // metric HOST NAME VALUE
+		"start":     start,        // start HOST [VARIABLE=VALUE…] [-- WRAPPER…]: until READY, or to its end (then it failed);
+		// FDSTORE=1 is a unit with a descriptor store, which sigterm empties as `systemctl stop` does
+		"reload":   reload,     // reload HOST: SIGHUP, until it says that it is ready again
+		"sigterm":  sigterm,    // sigterm HOST: it has 5 s to end
+		"kill9":    kill9,      // kill9 HOST
+		"warden":   warden,     // warden HOST COMMAND…: the command line on that host
+		"exit":     exitCode,   // exit CODE: of the last start, sigterm or warden
+		"tamper":   tamper,     // tamper HOST NFT-COMMAND
+		"fight":    fight,      // fight HOST DURATION: somebody flushes without a pause, at least that long
+		"peace":    peace,      // peace HOST: the fight ends, and the daemon took less than fightShare of a core
+		"besiege":  besiege,    // besiege FROM TO:PORT: somebody connects without a pause
+		"repelled": repelled,   // repelled: nobody got in meanwhile
+		"readonly": readOnly,   // readonly HOST: nothing can be written to its state
+		"get":      get,        // get FROM TO:PORT/PATH
+		"json":     isJSON,     // json: the last output is JSON, a value a line
+		"event":    awaitEvent, // event HOST KIND [FIELD=TEXT | FIELD~PART…]: behind the last one that was awaited
+		"notified": notified,   // notified HOST TEXT: systemd hears it
+		"within":   within,     // within DURATION [!] VERB…
+		"open":     reaches(lab.Open),
+		"refused":  reaches(lab.Refused),
+		"hidden":   reaches(lab.Hidden),
+		"said":     said,      // said HOST PART: in its log
+		"ruleset":  inRuleset, // ruleset HOST PATTERN: in what nft lists
+		"status":   inStatus,  // status HOST PATH=VALUE…: in its JSON; lists are entered by name
+		"metric":   hasMetric, // metric HOST NAME VALUE
 	}
 }
 

@@ -36,7 +36,8 @@ type host struct {
 	*lab.Host
 	dir    string
 	daemon *daemon // absent before the first start
-	seen   uint64  // the sequence of the last event that was awaited
+	store  descriptorStore
+	seen   uint64 // the sequence of the last event that was awaited
 	battle *battle
 }
 
@@ -60,6 +61,7 @@ func (s *scene) close(t testscript.T) {
 	for name, h := range s.hosts {
 		if h.daemon != nil {
 			h.daemon.close()
+			h.store.forget()
 			t.Log("the log of "+name+":\n", h.log())
 		}
 	}

@@ -1,0 +1,87 @@
+package paths
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// maxDescriptors is how many descriptors of a process are looked at for listeners: programs open these first, and a
+// database holds tens of thousands of others.
+const maxDescriptors = 4096
+
+// owners finds which of the processes hold the sockets, by inode. It looks into them in their order and stops as soon
+// as all are found, so the likely ones come first. Its error tells that some could not be looked into.
+func owners(proc string, candidates []process, inodes map[uint64]bool) (map[uint64]process, error) {
+	found := map[uint64]process{}
+	var errs []error
+	for _, p := range candidates {
+		if len(found) == len(inodes) {
+			return found, nil
+		}
+		err := eachSocket(filepath.Join(proc, strconv.Itoa(p.pid), "fd"), func(inode uint64) bool {
+			if _, known := found[inode]; inodes[inode] && !known {
+				found[inode] = p
+			}
+			return len(found) < len(inodes)
+		})
+		if errors.Is(err, fs.ErrPermission) {
+			errs = append(errs, err)
+		}
+	}
+	if len(errs) > 0 && len(found) < len(inodes) {
+		return found, errs[0]
+	}
+	return found, nil
+}
+
+// eachSocket calls visit with the inode of every socket of a process, lowest descriptor first, until it returns false.
+func eachSocket(dir string, visit func(inode uint64) bool) error {
+	descriptors, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer descriptors.Close()
+	names, err := descriptors.Readdirnames(maxDescriptors)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		to, err := os.Readlink(filepath.Join(dir, name))
+		if err != nil {
+			continue // closed meanwhile
+		}
+		if inode, ok := socketInode(to); ok && !visit(inode) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// socketInode reads "socket:[12345]".
+func socketInode(link string) (uint64, bool) {
+	number, isSocket := strings.CutPrefix(link, "socket:[")
+	if !isSocket {
+		return 0, false
+	}
+	inode, err := strconv.ParseUint(strings.TrimSuffix(number, "]"), 10, 64)
+	return inode, err == nil
+}
+
+// likelyFirst orders processes for owners: those with one of the names before all others.
+func likelyFirst(processes []process, names []string) []process {
+	ordered := slices.Clone(processes)
+	slices.SortStableFunc(ordered, func(a, b process) int { return rank(a, names) - rank(b, names) })
+	return ordered
+}
+
+func rank(p process, names []string) int {
+	if p.named(names) {
+		return 0
+	}
+	return 1
+}

@@ -21,7 +21,7 @@ func consequences(ctx context.Context, plan *status.Plan, p policy.Policy, audit
 	if err != nil {
 		return fmt.Errorf("look for connections that would be cut: %w", err)
 	}
-	plan.Cuts = cutsOf(p, open)
+	plan.Cuts = cutsOf(p, slices.DeleteFunc(open, func(c connections.Connection) bool { return c.State != established }))
 	for _, r := range audited {
 		if c, refused := auditedCut(p, r); refused {
 			for _, present := range plan.Cuts {
@@ -34,6 +34,9 @@ func consequences(ctx context.Context, plan *status.Plan, p policy.Policy, audit
 	}
 	return nil
 }
+
+// established is TCP_ESTABLISHED. A connection that is being closed is no loss to anybody.
+const established = 1
 
 // auditedCut says whether the policy would refuse a source that audit let in.
 func auditedCut(p policy.Policy, r status.RefusedSource) (status.Cut, bool) {

@@ -4,9 +4,12 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/nakama-warden/nakama-warden/agent/config"
 	"github.com/nakama-warden/nakama-warden/enforcer"
 	"github.com/nakama-warden/nakama-warden/enforcer/connections"
 	"github.com/nakama-warden/nakama-warden/enforcer/culprit"
@@ -85,6 +88,21 @@ func (d *daemon) enforcerOptions(logGroup uint16) enforcer.Options {
 
 func look(ctx context.Context, guarded []paths.Guarded) (paths.Found, error) {
 	return paths.Look(ctx, paths.Options{}, guarded)
+}
+
+// checkForwarded refuses to enforce beside a program that forwards packets on ways of its own, unless the operator said
+// that they know: what would be reported as enforced might not be.
+func checkForwarded(ctx context.Context, cfg *config.Config) error {
+	enforcing := slices.ContainsFunc(cfg.HostServices(), func(s policy.Service) bool { return s.Mode == policy.Enforce })
+	if cfg.Firewall.Forwarded || !enforcing {
+		return nil
+	}
+	found, err := look(ctx, nil)
+	if err != nil || len(found.Engines) == 0 {
+		return nil // what cannot be looked at is told in status, and does not keep the host open
+	}
+	return fmt.Errorf("%s forwards packets on this host, perhaps past the rules: try `nakama-warden explain`, then set firewall.forwarded: true (or mode: audit)",
+		strings.Join(found.Engines, ", "))
 }
 
 // storeBookEvery is how much of the memory of refusals a crash may lose.

@@ -49,22 +49,35 @@ func (d *daemon) firstWish() (*config.Config, *enforcer.Wish, error) {
 	d.orders = make(chan order)
 	cfg, err := config.Load(d.o.ConfigPath)
 	if err == nil {
+		d.config, d.configState = cfg, status.Config{Path: d.o.ConfigPath}
 		return cfg, nil, nil
 	}
-	d.tellInvalid(err)
-	var wish enforcer.Wish
-	found, storedErr := d.store.Get(policyBucket, wishKey, &wish)
-	if storedErr != nil || !found {
-		return nil, nil, errors.Join(ErrNothingToEnforce, err, storedErr)
+	wish := d.storedWish(err)
+	if wish == nil {
+		return nil, nil, errors.Join(ErrNothingToEnforce, err)
 	}
-	wish.Why = "the stored policy, because the configuration is invalid"
 	cfg = config.Default()
 	cfg.Path = d.o.ConfigPath
+	d.config = cfg
+	return cfg, wish, nil
+}
+
+// storedWish is what an earlier run enforced, because the configuration cannot be; nil if there is nothing.
+func (d *daemon) storedWish(because error) *enforcer.Wish {
+	d.tellInvalid(because)
+	var wish enforcer.Wish
+	found, err := d.store.Get(policyBucket, wishKey, &wish)
+	if err != nil {
+		d.o.Log.Error("the stored policy cannot be read", "error", err)
+	}
 	d.steering.mu.Lock()
 	defer d.steering.mu.Unlock()
-	d.configState = status.Config{Path: d.o.ConfigPath, Problem: err.Error(), FromLastStart: true}
-	d.config = cfg
-	return cfg, &wish, nil
+	d.configState = status.Config{Path: d.o.ConfigPath, Problem: because.Error(), FromLastStart: found}
+	if err != nil || !found {
+		return nil
+	}
+	wish.Why = "the stored policy, because the configuration is not used"
+	return &wish
 }
 
 // begin puts the first policy into the kernel, unless a pause of before has not ended. A failure is told and tried again
@@ -93,6 +106,11 @@ func (d *daemon) begin(ctx context.Context, cfg *config.Config, wish *enforcer.W
 		}
 	default:
 		_, err = d.takeOver(ctx, cfg, "start")
+		if unusable := d.fleetInForce() == nil; unusable {
+			if wish = d.storedWish(err); wish != nil {
+				_, err = d.enforcer.Apply(ctx, *wish)
+			}
+		}
 	}
 	if err != nil {
 		d.o.Log.Error("the first policy is not in force; it is tried again", "error", err)
@@ -110,6 +128,9 @@ func (d *daemon) recall() {
 
 // takeOver makes cfg the configuration in force: its fleet, its policy.
 func (d *daemon) takeOver(ctx context.Context, cfg *config.Config, why string) ([]string, error) {
+	if err := checkForwarded(ctx, cfg); err != nil {
+		return nil, err
+	}
 	f := newFleet(cfg, d.store, d.journal.Tell)
 	roster := f.Load(ctx)
 	wish, err := d.wishFor(cfg, f, roster, why)

@@ -63,6 +63,7 @@ type Firewall struct {
 	Grip       string
 	RefuseWith policy.Refusal
 	LogGroup   uint16           // the NFLOG group that refused packets are told to
+	Forwarded  bool             // the operator knows that another program forwards packets here, and enforces all the same
 	Services   []policy.Service // of every role, sorted by name; Mode and RefuseWith are resolved
 }
 

@@ -121,7 +121,7 @@ func TestPackagedFile(t *testing.T) {
 		root.walk(deepest)
 	}
 	for _, key := range []string{
-		"revision", "roles", "environment", "firewall.mode", "firewall.grip", "firewall.refuse_with", "firewall.log_group",
+		"revision", "roles", "environment", "firewall.mode", "firewall.grip", "firewall.refuse_with", "firewall.log_group", "firewall.forwarded",
 		"capacity.overprovision", "capacity.spare_nodes", "capacity.peak_window", "capacity.window", "alerting.labels",
 		"alerting.overrides", "alerting.hold_scale", "alerting.alertmanagers", "alerting.receivers", "loki.url", "web.listen", "web.config_file",
 	} {

@@ -98,6 +98,7 @@ func (f *Firewall) decode(v value) {
 		"grip":        choice(&f.Grip, GripAuto, GripOwned, GripHeld, GripWatched),
 		"refuse_with": choice(&f.RefuseWith, policy.Drop, policy.Reject),
 		"log_group":   whole(&f.LogGroup, "an NFLOG group from 1 to 65535", 1, 65535),
+		"forwarded":   boolean(&f.Forwarded),
 		"services":    func(v value) { decodeServices(v, services) },
 	})
 	f.Services = resolve(services, *f)

@@ -36,7 +36,7 @@ var problemTests = []struct {
 
 	// Keys.
 	{"unknown key", nakamaHost + "firewalls: {}\n", []string{`2 firewalls: unknown key; want one of alerting, capacity, environment, firewall, fleet, loki, revision, roles, web, did you mean "firewall"?`}},
-	{"unknown key below", nakamaHost + "firewall:\n  grip: auto\n  Mode: audit\n", []string{`4 firewall.Mode: unknown key; want one of grip, log_group, mode, refuse_with, services, did you mean "mode"?`}},
+	{"unknown key below", nakamaHost + "firewall:\n  grip: auto\n  Mode: audit\n", []string{`4 firewall.Mode: unknown key; want one of forwarded, grip, log_group, mode, refuse_with, services, did you mean "mode"?`}},
 	{"unknown key far from all", nakamaHost + "loki: {colour: red}", []string{"2 loki.colour: unknown key; want url"}},
 	{"unknown key that is null", nakamaHost + "loki: {colour: }", []string{"2 loki.colour: unknown key"}},
 	{"unknown key with a newline", nakamaHost + "\"a\\nb\": 1", []string{`2 "a\nb": unknown key`}},

@@ -156,10 +156,10 @@ func (t *Table) dumpOnce(ctx context.Context, parts dumpPart) (*dump, error) {
 				return nil, err
 			}
 		}
-	}
-	// A message bears the generation of its beginning: a commit while the kernel filled the last one shows afterwards only.
-	if err := t.askTable(ctx, d.sameGeneration); err != nil {
-		return nil, fmt.Errorf("table, again: %w", err)
+		// A message bears the generation of its beginning: a commit while the kernel filled the last one shows afterwards only.
+		if err := t.askTable(ctx, d.sameGeneration); err != nil {
+			return nil, fmt.Errorf("table, again: %w", err)
+		}
 	}
 	return d, nil
 }

@@ -44,7 +44,7 @@ func crowd(t testing.TB, begin func(*exec.Cmd) error) {
 	if _, err := output.Read(make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
-	all, _, err := readProcesses("/proc")
+	all, err := readProcesses("/proc")
 	if err != nil || len(all) < manyProcesses {
 		t.Fatalf("%d processes, %v; want at least %d", len(all), err, manyProcesses)
 	}

@@ -16,7 +16,7 @@ func vanished(err error) bool {
 func remedied(err error) string {
 	text := err.Error()
 	if errors.Is(err, fs.ErrPermission) {
-		text += " (needs CAP_SYS_PTRACE for processes and CAP_NET_ADMIN for rules; run as root, or see \"capabilities\" in the manual)"
+		text += " (needs CAP_NET_ADMIN for rules, CAP_SYS_PTRACE for processes, root for the files of iptables-legacy; see \"capabilities\" in the manual)"
 	}
 	return text
 }

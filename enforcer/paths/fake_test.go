@@ -141,8 +141,8 @@ func TestIpvlanPassesUsBy(t *testing.T) {
 	f.listens(dir, 7351)
 	f.file(dir+"/net/igmp", igmpHeading+igmpLo+igmpEth0)
 	f.file(dir+"/net/fib_trie", trieEth0)
-	f.file(dir+"/root/sys/class/net/eth0/ifindex", "2\n")
-	f.file(dir+"/root/sys/class/net/eth0/uevent", "DEVTYPE=ipvlan\nINTERFACE=eth0\nIFINDEX=2\n")
+	f.file(filepath.Join(dir, "root/sys/class/net/eth0/ifindex"), "2\n")
+	f.file(filepath.Join(dir, "root/sys/class/net/eth0/uevent"), "DEVTYPE=ipvlan\nINTERFACE=eth0\nIFINDEX=2\n")
 	wantLines(t, "listeners", listenersOf(f.look(fakeHost{})),
 		"nakama-console 0.0.0.0:7351 by nakama elsewhere: eth0 of its namespace is a ipvlan interface: its packets do not pass our hooks")
 }
@@ -206,6 +206,26 @@ func TestProcessesVanish(t *testing.T) {
 		t.Errorf("listeners %v; want the one that lives", found.Listeners)
 	}
 	wantLines(t, "problems", found.Problems)
+}
+
+// The file that names the tables of iptables-legacy is root's alone; the list of modules is everybody's.
+func TestLegacyWithoutRoot(t *testing.T) {
+	for _, c := range []struct {
+		name, modules string
+		want          bool
+	}{
+		{"not loaded", "x_tables 1 2 - Live 0x0\nip_tables 1 0 - Live 0x0\n", true},
+		{"loaded", "iptable_nat 1 0 - Live 0x0\nip_tables 1 1 iptable_nat, Live 0x0\n", false},
+		{"built into the kernel", "", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newTree(t)
+			f.file("modules", c.modules)
+			if got := legacyCannotTranslate(f.dir, false); got != c.want {
+				t.Errorf("got %v; want %v", got, c.want)
+			}
+		})
+	}
 }
 
 func TestEngines(t *testing.T) {

@@ -27,16 +27,34 @@ func legacyTables(proc string, six bool) ([]string, error) {
 	return strings.Fields(string(text)), err
 }
 
+// legacyCannotTranslate is asked where the names of the tables are not readable (they are root's alone): where the module
+// for NAT is not loaded there is none. What is part of the kernel itself is not listed among the modules.
+func legacyCannotTranslate(proc string, six bool) bool {
+	tables, nat := "ip_tables ", "iptable_nat "
+	if six {
+		tables, nat = "ip6_tables ", "ip6table_nat "
+	}
+	text, err := os.ReadFile(filepath.Join(proc, "modules"))
+	if err != nil {
+		return false
+	}
+	isModule, natLoaded := false, false
+	for module := range strings.Lines(string(text)) {
+		isModule = isModule || strings.HasPrefix(module, tables)
+		natLoaded = natLoaded || strings.HasPrefix(module, nat)
+	}
+	return isModule && !natLoaded
+}
+
 // legacyTranslations are those of iptables-legacy.
 func (l *look) legacyTranslations(ctx context.Context) []translation {
 	var all []translation
 	for _, six := range []bool{false, true} {
-		loaded, err := legacyTables(l.opts.Proc, six)
-		if err != nil {
+		tables, err := legacyTables(l.opts.Proc, six)
+		if err != nil && !legacyCannotTranslate(l.opts.Proc, six) {
 			l.problem("look for NAT rules of iptables-legacy", err)
-			continue
 		}
-		if !slices.Contains(loaded, "nat") {
+		if !slices.Contains(tables, "nat") {
 			continue
 		}
 		text, err := l.opts.RunLegacySave(ctx, six)

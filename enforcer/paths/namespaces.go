@@ -32,14 +32,11 @@ type listener struct {
 
 // survey reads the processes, the listeners of every namespace, and how the namespaces that matter are attached.
 func (l *look) survey(ctx context.Context) error {
-	processes, hidden, err := readProcesses(l.opts.Proc)
+	processes, err := readProcesses(l.opts.Proc)
 	if err != nil {
 		return err
 	}
 	l.processes = processes
-	if hidden > 0 {
-		l.problems = append(l.problems, fmt.Sprintf("the network namespaces of %d processes cannot be seen: needs CAP_SYS_PTRACE (run as root, or see \"capabilities\" in the manual)", hidden))
-	}
 	if l.links, err = l.host.links(); err != nil {
 		l.problem("look at this host's interfaces", err)
 	}
@@ -48,6 +45,10 @@ func (l *look) survey(ctx context.Context) error {
 	}
 	byNamespace := map[string][]process{}
 	for _, p := range processes {
+		if p.netns == "" {
+			l.hidden(p)
+			continue
+		}
 		byNamespace[p.netns] = append(byNamespace[p.netns], p)
 	}
 	if err := l.surveyOwn(byNamespace[l.ownID]); err != nil {
@@ -67,6 +68,13 @@ func (l *look) survey(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// hidden tells of a process that could not be looked at, if it may be a guarded one.
+func (l *look) hidden(p process) {
+	if l.mayGuard(&namespace{processes: []process{p}}) {
+		l.problems = append(l.problems, fmt.Sprintf("where %s (process %d) listens cannot be seen: needs CAP_SYS_PTRACE (run as root, or see \"capabilities\" in the manual)", p.name, p.pid))
+	}
 }
 
 func (l *look) surveyOwn(inside []process) error {

@@ -18,7 +18,7 @@ import (
 type process struct {
 	pid   int
 	name  string // as the kernel has it: at most 15 bytes
-	netns string // such as "net:[4026531840]"
+	netns string // such as "net:[4026531840]"; "" where it could not be seen
 }
 
 // maxName is how many bytes of a program's name the kernel keeps.
@@ -29,28 +29,25 @@ func (p process) named(names []string) bool {
 	return slices.ContainsFunc(names, func(name string) bool { return p.name == name[:min(len(name), maxName)] })
 }
 
-// readProcesses lists what runs. Processes that cannot be looked at are counted in hidden.
-func readProcesses(proc string) (all []process, hidden int, err error) {
+// readProcesses lists what runs.
+func readProcesses(proc string) ([]process, error) {
 	dir, err := os.Open(proc)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	defer dir.Close()
 	names, err := dir.Readdirnames(-1)
 	if err != nil {
-		return nil, 0, fmt.Errorf("list %s: %w", proc, err)
+		return nil, fmt.Errorf("list %s: %w", proc, err)
 	}
+	var all []process
 	for _, name := range names {
 		pid, err := strconv.Atoi(name)
 		if err != nil || pid <= 0 {
 			continue
 		}
 		netns, err := os.Readlink(filepath.Join(proc, name, "ns/net"))
-		if errors.Is(err, fs.ErrPermission) {
-			hidden++
-			continue
-		}
-		if err != nil {
+		if err != nil && !errors.Is(err, fs.ErrPermission) {
 			continue // ended
 		}
 		comm, err := readSmall(filepath.Join(proc, name, "comm"))
@@ -60,7 +57,7 @@ func readProcesses(proc string) (all []process, hidden int, err error) {
 		all = append(all, process{pid: pid, name: strings.TrimSuffix(string(comm), "\n"), netns: netns})
 	}
 	slices.SortFunc(all, func(a, b process) int { return a.pid - b.pid })
-	return all, hidden, nil
+	return all, nil
 }
 
 // readSmall reads a file of /proc that fits into one read. It is called for every process: os.ReadFile would take twice

@@ -18,6 +18,8 @@ life_under_stress() {
 	check "a reload puts a configuration in force" systemctl reload nakama-warden
 	check "the console is hidden" within 5 hidden
 	check "status says so" within 5 enforcing
+	# Where the kernel lets a table outlive its owner, a kill alone would not tell whether the socket is kept.
+	check "systemd keeps the owning socket" within 5 socket_kept
 
 	cp /etc/nakama-warden/config.yaml /run/good.yaml
 	echo 'firewal: {}' >>/etc/nakama-warden/config.yaml
@@ -58,6 +60,8 @@ life_under_stress() {
 	systemctl start nakama-warden
 	check "a start takes them over" within 5 enforcing
 }
+
+socket_kept() { (($(systemctl show --property=NFileDescriptorStore --value nakama-warden) >= 1)); }
 
 # many_admins: none of them meets another, so that the kernel gets a thousand elements.
 many_admins() {

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Builds the packages and lives their lives with them, in booted systemds of their own: needs root and Debian's packages.
 #
-#   test/packages/run.sh [PART…]      static, deb, rpm, boot; all of them when none is named
+#   test/packages/run.sh [PART…]      static, deb, rpm, boot; all of these when none is named; arm64, vm
 #
+# arm64: under qemu-user. vm: with Debian's own kernel, which knows the held grip only, under qemu.
 # static: reproducible, lintian, rpmlint, size, exposure. deb and boot: on each of SUITES (bookworm trixie). rpm: with dnf.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -76,6 +77,16 @@ confined() {
 	systemd-analyze security --offline=yes --no-pager --threshold=19 packaging/systemd/nakama-warden.service | tail -n 1
 }
 
+arm64() {
+	need qemu-aarch64-static qemu-user-static
+	OUT=$packages PKG_VERSION=1.0.0 packaging/build.sh arm64 >/dev/null
+	dpkg-deb --extract "$packages/nakama-warden_1.0.0-1_arm64.deb" "$work/arm64"
+	[[ $(dpkg-deb --field "$packages/nakama-warden_1.0.0-1_arm64.deb" Architecture) == arm64 ]]
+	local program=(qemu-aarch64-static "$work/arm64/usr/bin/nakama-warden")
+	"${program[@]}" version | grep 1.0.0
+	"${program[@]}" check "$work/arm64/etc/nakama-warden/config.yaml"
+}
+
 # booted boots a root with the packages and this folder in it.
 booted() { # booted SUITE [OPTION…] SCRIPT [ARGUMENT…]
 	local suite=$1
@@ -111,8 +122,10 @@ for name in "${parts[@]}"; do
 			for name in good broken hanging; do part "boot on $suite: $name" boots "$suite" "$name"; done
 		done
 		;;
+	arm64) part "arm64 under qemu-user" arm64 ;;
+	vm) part "deb on bookworm's own kernel" "$here/boot-vm.sh" -s bookworm -t 400 -b "$packages:/packages" -b "$PWD/$here:/suite" "$here/vm-life.sh" ;;
 	*)
-		echo "test-packages: no part $name; want static, deb, rpm, boot" >&2
+		echo "test-packages: no part $name; want static, deb, rpm, boot, arm64, vm" >&2
 		exit 1
 		;;
 	esac

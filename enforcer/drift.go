@@ -40,34 +40,33 @@ func (c cause) by() string {
 
 // verify compares the kernel with the ruleset and puts right what differs: first repair, then describe.
 func (e *Enforcer) verify(ctx context.Context, c cause) {
-	began := time.Now()
-	drift, err := e.table.Verify(ctx)
+	drift, err := e.compare(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
 			e.fail(err)
-			e.verifyAt = began.Add(retryAfter)
+			e.verifyAt = time.Now().Add(retryAfter)
 		}
 		return
 	}
-	cost := time.Since(began)
-	e.verifyAt = time.Now().Add(max(verifyAtLeast, time.Duration(float64(cost)/verifyShare)))
 	if drift.None() {
 		e.confirm()
 		return
 	}
 	e.verified = false
-	switch err := e.replace(ctx, drift.Repair()); {
-	case errors.Is(err, kernel.ErrDiffers):
-		e.doubt()
-	case err != nil:
+	err = e.replace(ctx, drift.Repair())
+	if err != nil && !errors.Is(err, kernel.ErrDiffers) {
 		e.inForce = false // from the beginning, with what the surroundings are by then
 		e.retryAt = time.Now().Add(retryAfter)
 		e.fail(fmt.Errorf("repair: %w", err))
 		return
-	default:
-		e.confirm()
 	}
 	e.record(drift, c)
+	if err == nil {
+		err = e.readBack(ctx)
+	}
+	if err != nil {
+		e.doubt()
+	}
 }
 
 // record counts and tells a drift that was repaired.

@@ -76,7 +76,6 @@ func (e *Enforcer) apply(ctx context.Context) (changes []string, err error) {
 		}
 	}
 	change := ruleset.Diff(have, want)
-	whole := !e.inForce || change.Rebuild
 	err = e.commit(ctx, change, want)
 	if err != nil && !errors.Is(err, kernel.ErrDiffers) {
 		e.inForce = false
@@ -85,15 +84,12 @@ func (e *Enforcer) apply(ctx context.Context) (changes []string, err error) {
 	}
 	e.ruleset, e.around, e.found, e.inForce, e.behind, e.problem = want, around, found, true, false, ""
 	replaceNewest(e.cuts, e.wish.Policy)
+	if err == nil {
+		err = e.readBack(ctx)
+	}
 	if err != nil {
 		e.doubt()
 		return nil, err
-	}
-	switch { // a change of elements is not read back, and none at all says nothing of the kernel
-	case whole:
-		e.confirm()
-	case !e.verified:
-		e.doubt()
 	}
 	changes = change.Lines()
 	if len(changes) > 0 {
@@ -131,7 +127,7 @@ func (e *Enforcer) readBack(ctx context.Context) error {
 		e.confirm()
 		return nil
 	}
-	drift, err := e.table.Verify(ctx)
+	drift, err := e.compare(ctx)
 	if err == nil && !drift.None() {
 		err = kernel.ErrDiffers
 	}
@@ -141,15 +137,20 @@ func (e *Enforcer) readBack(ctx context.Context) error {
 	return err
 }
 
+// compare verifies, and has the next time wait as long as the cost of this one asks for.
+func (e *Enforcer) compare(ctx context.Context) (kernel.Drift, error) {
+	began := time.Now()
+	drift, err := e.table.Verify(ctx)
+	e.verifyAt = time.Now().Add(max(verifyAtLeast, time.Duration(float64(time.Since(began))/verifyShare)))
+	return drift, err
+}
+
 // confirm notes that the kernel was just read back. Why a wish is not in force yet is still to be told.
 func (e *Enforcer) confirm() {
 	if !e.behind {
 		e.problem = ""
 	}
 	e.verified, e.lastVerified = true, time.Now()
-	if e.verifyAt.IsZero() {
-		e.verifyAt = e.lastVerified.Add(verifyAtLeast)
-	}
 }
 
 // doubt notes that somebody changed the table between our commit and its read-back: their event is on its way, and

@@ -60,7 +60,6 @@ func TestMistakesAreRefusedWithWhatIsWanted(t *testing.T) {
 		{[]string{"revoke", "10.0.1.13"}, "no nakama-warden"},
 		{[]string{"apply", "--confirm", "--revert-after", "60s"}, "none of the others can be"},
 		{[]string{"apply", "--confirm"}, "no nakama-warden"},
-		{[]string{"apply", "--revert-after", "60s"}, "no nakama-warden"},
 		{[]string{"apply", "--accept-shrink", "admins"}, "no nakama-warden"},
 		{[]string{"apply"}, "--config FILE"},
 		{[]string{"plan"}, "--config FILE"},

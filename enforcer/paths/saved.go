@@ -113,7 +113,7 @@ func nftWords(line string) []string {
 	var words []string
 	for line != "" {
 		line = strings.TrimLeft(line, " \t\r\n{};")
-		if line == "" || line[0] == '#' {
+		if line == ""  {
 			break
 		}
 		end := strings.IndexAny(line, " \t\r\n{};#")

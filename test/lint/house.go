@@ -61,7 +61,7 @@ func below(top string) (allowed []string, known bool) {
 // of the data: the policy is the language of all of them, the ruleset that of the kernel.
 func beside(folder string) []string {
 	switch {
-	case folder == "enforcer/kernel":
+	case folder == "enforcer/kernel", folder == "enforcer/paths": // paths names our table, to leave it out
 		return []string{"enforcer/policy", "enforcer/ruleset"}
 	case strings.HasPrefix(folder, "enforcer/") && folder != "enforcer/policy":
 		return []string{"enforcer/policy"}

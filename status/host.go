@@ -23,6 +23,7 @@ type Host struct {
 	Firewall Firewall  `json:"firewall"`
 	Services []Service `json:"services"`
 	Roster   []Group   `json:"roster"`
+	Sample   *Sample   `json:"sample,omitempty"` // absent before the first measurement
 	Agent    Agent     `json:"agent"`
 }
 

@@ -66,11 +66,6 @@ func (s *state) compare(e *expr.Cmp) {
 	case holds == portField && len(e.Data) == 2:
 		s.match = s.match.onPorts(comparedPorts(e.Op, port(e.Data)))
 	}
-	// A range may be written as two comparisons of one load. After anything else the register is loaded again, perhaps
-	// by an expression that the library leaves out.
-	if e.Op != expr.CmpOpGte && e.Op != expr.CmpOpGt {
-		s.registers.load(e.Register, unknown, 4)
-	}
 }
 
 func comparedPorts(op expr.CmpOp, p uint16) portSet {
@@ -99,5 +94,4 @@ func (s *state) inRange(e *expr.Range) {
 		}
 		s.match = s.match.onPorts(ports)
 	}
-	s.registers.load(e.Register, unknown, 4)
 }

@@ -113,7 +113,7 @@ func nftWords(line string) []string {
 	var words []string
 	for line != "" {
 		line = strings.TrimLeft(line, " \t\r\n{};")
-		if line == ""  {
+		if line == "" || line[0] == '#' {
 			break
 		}
 		end := strings.IndexAny(line, " \t\r\n{};#")

@@ -32,7 +32,6 @@ func (w *walk) lookup(ctx context.Context, at position, e *expr.Lookup, rest rul
 		return err
 	}
 	key := s.registers
-	s.registers.load(e.SourceRegister, unknown, 4)
 	if e.Invert || !c.isMap {
 		s.match = c.ports(key, e, s.match)
 		if s.match.isEmpty() {

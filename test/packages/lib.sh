@@ -70,22 +70,28 @@ flood() {
 		echo "$tries ${let_in:-0}"' flood "$1"
 }
 
-# let_in_during COMMAND… floods while the command runs, and prints how many got in. Fails if there was no flood.
+# let_in_during COMMAND… floods while the command runs, and prints how many got in. Fails if the command did, or if there
+# was no flood: nobody who got in would then mean nothing.
 let_in_during() {
-	local flag tries let_in
+	local flag tries let_in status=0
 	flag=$(mktemp)
 	flood "$flag" >"$flag.result" &
-	"$@" >"$flag.said" 2>&1 || cat "$flag.said" >&2
+	"$@" >"$flag.said" 2>&1 || status=$?
 	rm "$flag"
 	wait $!
 	read -r tries let_in <"$flag.result"
 	echo "$tries tries, $let_in let in" >&2
+	((status == 0)) || { echo "$* ended with $status: $(<"$flag.said")" >&2; return 1; }
 	((tries > 20)) || { echo "too few tries" >&2; return 1; }
 	answers || { echo "the console itself is down" >&2; return 1; }
 	echo "$let_in"
 }
 
-none_in_during() { [[ $(let_in_during "$@") == 0 ]]; }
+none_in_during() {
+	local let_in
+	let_in=$(let_in_during "$@") && ((let_in == 0))
+}
+
 some_in_during() {
 	local let_in
 	let_in=$(let_in_during "$@") && ((let_in > 0))

@@ -1,0 +1,91 @@
+package status
+
+import "time"
+
+// Sample is one measurement of the host and of the services found on it. Numbers that are unknown are absent.
+type Sample struct {
+	Time    time.Time `json:"time"`
+	Machine Machine   `json:"machine"`
+	Units   []Unit    `json:"units"`
+	// Problems are what could not be measured, each with what would help.
+	Problems []string `json:"problems,omitempty"`
+}
+
+// Machine is the host as a whole.
+type Machine struct {
+	CPUs            int      `json:"cpus"`
+	MemoryTotal     uint64   `json:"memory_total_bytes"`
+	MemoryAvailable uint64   `json:"memory_available_bytes"`
+	SwapTotal       uint64   `json:"swap_total_bytes"`
+	SwapFree        uint64   `json:"swap_free_bytes"`
+	Conntrack       *Level   `json:"conntrack,omitempty"` // where connection tracking is in use
+	Sizing          []string `json:"sizing,omitempty"`    // why the host is smaller than its roles need (HostUndersized)
+	Sharing         string   `json:"sharing,omitempty"`   // why its roles must not share it (RolesShareHost)
+}
+
+// Level is how much of something that is limited is in use.
+type Level struct {
+	Used  uint64 `json:"used"`
+	Limit uint64 `json:"limit"`
+}
+
+// Unit is one process of a service: a Nakama or a CockroachDB, told from others by its systemd unit or container.
+type Unit struct {
+	Name    string    `json:"name"` // the systemd unit or the container's name; the program's name where there is neither
+	Role    string    `json:"role"`
+	Program string    `json:"program"`
+	PID     int       `json:"pid"`
+	Started time.Time `json:"started"`
+	Own     bool      `json:"own_namespace"` // its network is the host's own
+
+	Ports  []Port `json:"ports"`
+	Memory Memory `json:"memory"`
+	Files  *Level `json:"files,omitempty"` // descriptors
+
+	Application *Application `json:"application,omitempty"` // what it says of itself, where it can be asked
+	// UnexpectedClients are remote addresses with open connections that the policy does not admit (database only).
+	UnexpectedClients []Client `json:"unexpected_clients,omitempty"`
+	Misconfigured     string   `json:"misconfigured,omitempty"` // CockroachDB's caches do not fit the memory
+	Problems          []string `json:"problems,omitempty"`
+}
+
+// Port is one port that a unit listens on and who is connected to it.
+type Port struct {
+	Port    uint16 `json:"port"`
+	Service string `json:"service,omitempty"` // the guarded service it belongs to
+	// Connections are those that hold memory: established and close-wait.
+	Connections uint64            `json:"connections"`
+	States      map[string]uint64 `json:"states,omitempty"` // of the last exact count
+	How         string            `json:"how"`              // exact: just counted; derived: from descriptors and the last exact count; established: from the kernel's total
+	Exact       time.Time         `json:"exact,omitzero"`   // when it was counted last
+}
+
+// Client is a remote address and how many connections it has.
+type Client struct {
+	Address     string `json:"address"`
+	Connections uint64 `json:"connections"`
+}
+
+// Memory is what a unit uses, and what limits it.
+type Memory struct {
+	Resident  uint64 `json:"resident_bytes"`
+	Anonymous uint64 `json:"anonymous_bytes,omitempty"`
+	File      uint64 `json:"file_bytes,omitempty"`
+	Kernel    uint64 `json:"kernel_bytes,omitempty"`   // of its cgroup
+	Limit     uint64 `json:"limit_bytes"`              // the one that binds
+	LimitBy   string `json:"limit_by"`                 // cgroup PATH, host
+	GoLimit   uint64 `json:"go_limit_bytes,omitempty"` // GOMEMLIMIT
+	OOMKills  uint64 `json:"oom_kills"`                // at the level that binds
+	Ceiling   uint64 `json:"ceiling_bytes,omitempty"`  // what today's load may rise to without one more connection
+}
+
+// Application is what a service says of itself. Nakama's gauges are up to a minute old.
+type Application struct {
+	URL       string             `json:"url"`
+	Time      time.Time          `json:"time"`
+	Ready     *bool              `json:"ready,omitempty"` // CockroachDB's /health?ready=1
+	Sessions  *uint64            `json:"sessions,omitempty"`
+	Presences *uint64            `json:"presences,omitempty"`
+	Values    map[string]float64 `json:"values,omitempty"` // the metrics that are used, by name
+	Problem   string             `json:"problem,omitempty"`
+}

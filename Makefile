@@ -39,8 +39,10 @@ lint: ## gofmt, go vet, staticcheck, the import rule
 	@GO='$(GO)' test/lint.sh
 
 .PHONY: bench
-bench: ## every benchmark (BENCH=pattern)
-	@$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+bench: build ## the budgets, each beside a peer in the same run (docs/benchmarks.md); needs nft, root for all of it
+	@$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime 200x ./enforcer/kernel
+	@$(GO) build -o bin/bench ./test/bench
+	@bin/bench -program bin/nakama-warden
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME (30s)

@@ -36,13 +36,16 @@ func (o Options) LookAround(ctx context.Context, table interface {
 	return around, found, nil
 }
 
-// programs are the names of the processes that serve a role. A port that another program holds leads nowhere of ours.
-func programs(role string) []string {
-	switch role {
-	case policy.RoleNakama:
+// programs are the names of the processes that serve a service, where they are known: a port that another program holds
+// leads nowhere of ours.
+func programs(s policy.Service) []string {
+	switch {
+	case s.Role == policy.RoleNakama:
 		return []string{"nakama"}
-	case policy.RoleCockroachDB:
+	case s.Role == policy.RoleCockroachDB:
 		return []string{"cockroach"}
+	case s.Name == "warden":
+		return []string{"nakama-warden"}
 	}
 	return nil
 }
@@ -51,13 +54,15 @@ func guarded(p policy.Policy) []paths.Guarded {
 	var ports []paths.Guarded
 	for _, s := range p.Services {
 		for _, port := range s.Ports {
-			ports = append(ports, paths.Guarded{Service: s.Name, Protocol: s.Protocol, Port: port, Processes: programs(s.Role)})
+			ports = append(ports, paths.Guarded{Service: s.Name, Protocol: s.Protocol, Port: port, Processes: programs(s)})
 		}
 	}
 	return ports
 }
 
-// aliases leaves out ports that are a service's own: what is declared goes before what is found.
+// aliases leaves out ports that are a service's own: what is declared goes before what is found, and the forward chain
+// guards what such a port leads to. Where nobody was seen to listen, the number alone must be telling: 80 → 8080 is
+// anybody's.
 func aliases(p policy.Policy, found []paths.Alias) []ruleset.Alias {
 	var list []ruleset.Alias
 	for _, a := range found {
@@ -65,7 +70,7 @@ func aliases(p policy.Policy, found []paths.Alias) []ruleset.Alias {
 			return s.Protocol == a.Protocol && slices.Contains(s.Ports, a.Port)
 		})
 		alias := ruleset.Alias{Service: a.Service, Port: a.Port}
-		if !owned && !slices.Contains(list, alias) {
+		if telling := a.Seen || ruleset.GuardedByPort(a.Service); telling && !owned && !slices.Contains(list, alias) {
 			list = append(list, alias)
 		}
 	}

@@ -9,6 +9,7 @@ wanted=(
 	git:git
 	nft:nftables
 	ip:iproute2
+	iptables:iptables
 	setpriv:util-linux
 	gcc:gcc
 )

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/nftables"
+	"golang.org/x/sys/unix"
 
 	"github.com/nakama-warden/nakama-warden/enforcer/policy"
 	"github.com/nakama-warden/nakama-warden/test/lab"
@@ -225,6 +226,33 @@ func TestLegacyWithoutRoot(t *testing.T) {
 				t.Errorf("got %v; want %v", got, c.want)
 			}
 		})
+	}
+}
+
+// replacedRules lose a table between the list of chains and the reading of their rules, as often as said.
+type replacedRules struct {
+	noRules
+	times *int
+}
+
+func (r replacedRules) chains(context.Context) ([]*nftables.Chain, error) {
+	return []*nftables.Chain{{Name: "pre", Table: &nftables.Table{Name: "t", Family: nftables.TableFamilyIPv4}, Hooknum: nftables.ChainHookPrerouting}}, nil
+}
+
+func (r replacedRules) rules(*nftables.Table) (map[string][]rule, error) {
+	if *r.times--; *r.times >= 0 {
+		return nil, unix.ENOENT
+	}
+	return map[string][]rule{"pre": {{target{"REDIRECT", 0, append(native(1), make([]byte, 16)...)}}}}, nil
+}
+
+func TestRulesAreReplacedMeanwhile(t *testing.T) {
+	for _, c := range []struct{ times, translations int }{{0, 1}, {2, 1}, {3, 0}} {
+		l := look{ruleset: replacedRules{times: &c.times}}
+		found, err := l.nftTranslations(t.Context())
+		if len(found) != c.translations || (err == nil) != (c.translations == 1) {
+			t.Errorf("got %v, %v; want %d translations", found, err, c.translations)
+		}
 	}
 }
 

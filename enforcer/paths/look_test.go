@@ -116,6 +116,11 @@ func TestRulesOfNft(t *testing.T) {
 			"tcp 17351 is nakama-console by nft dnat inet t pre to 127.0.0.1:7351"}, ""},
 		{"a named map", "dnat ip to tcp dport map @named", []string{
 			"tcp 17351 is nakama-console by nft dnat inet t pre to 127.0.0.1:7351"}, ""},
+		{"a set of addresses", "tcp dport 17351 ip saddr @large redirect to :7351", []string{
+			"tcp 17351 is nakama-console by nft redirect inet t pre to :7351"}, ""},
+		{"a set of addresses and ports", "ip saddr . tcp dport { 192.0.2.1 . 17351, 192.0.2.2 . 17352 } redirect to :7351", []string{
+			"tcp 17351 is nakama-console by nft redirect inet t pre to :7351",
+			"tcp 17352 is nakama-console by nft redirect inet t pre to :7351"}, ""},
 		{"all but some", "tcp dport != { 22, 80 } redirect to :7351", nil, "nft redirect inet t pre leads 65534 ports to tcp port 7351: too many"},
 		{"the port stays", "tcp dport 7351 dnat ip to 127.0.0.1", []string{
 			"tcp 7351 is nakama-console by nft dnat inet t pre to 127.0.0.1:7351"}, ""},

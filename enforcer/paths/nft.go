@@ -20,27 +20,46 @@ type tables interface {
 	set(table *nftables.Table, name string) (*nftables.Set, []nftables.SetElement, error)
 }
 
-// nftTranslations follows the rules of every base chain that packets from outside meet before routing.
+// walkTries is how often rules are read again when what they refer to was gone.
+const walkTries = 3
+
+// nftTranslations follows the rules of every base chain that packets from outside meet before routing. Where somebody
+// replaces rules meanwhile it begins again: a translation that is overlooked is a hole.
 func (l *look) nftTranslations(ctx context.Context) ([]translation, error) {
+	var w *walk
+	var err error
+	for range walkTries {
+		if w, err = l.walkNft(ctx); err == nil || !vanished(err) {
+			break
+		}
+	}
+	l.chainNames = append(l.chainNames, w.chains...)
+	l.problems = append(l.problems, w.problems...)
+	if vanished(err) {
+		err = fmt.Errorf("the rules changed while they were read (%v)", err)
+	}
+	return w.found, err
+}
+
+func (l *look) walkNft(ctx context.Context) (*walk, error) {
+	w := &walk{tables: l.ruleset, rules: map[tableName]map[string][]rule{}, sets: map[chainName]content{}}
 	chains, err := l.ruleset.chains(ctx)
 	if err != nil {
-		return nil, err
+		return w, err
 	}
-	w := walk{tables: l.ruleset, rules: map[tableName]map[string][]rule{}, sets: map[chainName]content{}}
 	for _, c := range chains {
 		if ours(c.Table) {
 			continue
 		}
-		l.chainNames = append(l.chainNames, chainName{c.Table.Family, c.Table.Name, c.Name})
+		w.chains = append(w.chains, chainName{c.Table.Family, c.Table.Name, c.Name})
 		if c.Hooknum == nil || *c.Hooknum != *nftables.ChainHookPrerouting || !routed(c.Table.Family) {
 			continue
 		}
 		if err := w.base(ctx, c); err != nil {
-			return w.found, err
+			return w, err
 		}
 	}
-	l.problems = append(l.problems, w.problems...)
-	return w.found, nil
+	return w, nil
 }
 
 func ours(t *nftables.Table) bool {
@@ -100,6 +119,7 @@ type walk struct {
 	tables   tables
 	rules    map[tableName]map[string][]rule
 	sets     map[chainName]content
+	chains   []chainName // of all tables but ours
 	steps    int
 	found    []translation
 	problems []string

@@ -164,11 +164,12 @@ func run(t testing.TB, h *lab.Host, name string, args ...string) string {
 	return string(out)
 }
 
-// chain puts rules before routing, in a table of the inet family with a map and a chain to use.
+// chain puts rules before routing, in a table of the inet family with a map, a set and a chain to use.
 func chain(t testing.TB, h *lab.Host, kind, rules string) {
 	t.Helper()
 	run(t, h, "nft", `table inet t {
 		map named { type inet_service : ipv4_addr . inet_service; elements = { 17351 : 127.0.0.1 . 7351 }; }
+		set large { type ipv4_addr; flags interval; elements = { 192.0.2.0/24 }; }
 		chain console { meta l4proto tcp redirect to :7351; }
 		chain pre { type `+kind+`; `+rules+`; }
 	}`)

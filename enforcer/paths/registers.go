@@ -67,6 +67,13 @@ func (r *registers) holds(register uint32) field {
 	return unknown
 }
 
+// tell says that a key which begins in a register has the protocol or the port in it. How long the key is stands in
+// the set, so all words behind are looked at.
+func (r *registers) tell(register uint32) bool {
+	at := slot(register)
+	return at >= 0 && slices.ContainsFunc(r[at:], func(w word) bool { return w.holds == protocolField || w.holds == portField })
+}
+
 func (r *registers) bytes(register uint32, size int) ([]byte, bool) {
 	at := slot(register)
 	if at < 0 || at+(size+3)/4 > len(r) {

@@ -27,6 +27,9 @@ type element struct {
 
 // lookup evaluates a set or map and goes on with what each element leaves.
 func (w *walk) lookup(ctx context.Context, at position, e *expr.Lookup, rest rule, s state) error {
+	if !e.IsDestRegSet && !s.registers.tell(e.SourceRegister) {
+		return w.rule(ctx, at, rest, s) // a set of addresses: it may be large, and tells nothing of ports
+	}
 	c, err := w.content(at.table, e)
 	if err != nil {
 		return err

@@ -198,7 +198,7 @@ func forwardChain(services []policy.Service, around Surroundings) Chain {
 		for _, t := range targets {
 			c.Rules = append(c.Rules, guard(s, Statement{Op: ToAddress, Addr: t.Addr}, toPort(s, t.Port))...)
 		}
-		if len(targets) == 0 && guardedWhenForwarded(s.Name) {
+		if len(targets) == 0 && GuardedByPort(s.Name) {
 			c.Rules = append(c.Rules, guardByPort(s, around)...)
 		}
 	}
@@ -218,7 +218,8 @@ func guardByPort(s policy.Service, around Surroundings) []Rule {
 	return rules
 }
 
-func guardedWhenForwarded(service string) bool {
+// GuardedByPort says whether the number of a service's port is enough to guard what leads to it.
+func GuardedByPort(service string) bool {
 	switch service {
 	case "nakama-grpc", "nakama-console", "nakama-console-grpc", "cockroachdb-sql":
 		return true

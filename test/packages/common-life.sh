@@ -90,4 +90,4 @@ another_than() {
 }
 
 killed_and_back() { kill -KILL "$1" && within 10 another_than "$1"; }
-out_and_in() { nakama-warden remove && sleep 0.3 && nakama-warden apply; }
+out_and_in() { nakama-warden remove && sleep 0.3 && nakama-warden apply --yes; }

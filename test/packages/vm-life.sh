@@ -23,7 +23,7 @@ check "the grip is held" within 10 held
 check "nobody gets in over a kill -9" none_in_during killed_and_back
 check "nor over a restart of nftables" none_in_during systemctl restart nftables
 check "nor over an upgrade" none_in_during deb 1.1.0
-check "control: without the rules somebody does" some_in_during bash -c 'nakama-warden remove && sleep 1 && nakama-warden apply'
+check "control: without the rules somebody does" some_in_during bash -c 'nakama-warden remove && sleep 1 && nakama-warden apply --yes'
 check "which then stand again" within 10 hidden
 systemctl stop nakama-warden
 check "a stop leaves the rules" hidden

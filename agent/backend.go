@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 
-	"github.com/nakama-warden/nakama-warden/agent/config"
 	"github.com/nakama-warden/nakama-warden/agent/control"
 	"github.com/nakama-warden/nakama-warden/enforcer"
 	"github.com/nakama-warden/nakama-warden/enforcer/paths"
@@ -25,7 +24,7 @@ func (d *daemon) Status(context.Context) (status.Host, error) { return d.host(),
 
 // Plan tells what applying the file on disk would change in the kernel. It changes nothing.
 func (d *daemon) Plan(ctx context.Context, r status.PlanRequest) (status.Plan, error) {
-	cfg, err := config.Load(d.o.ConfigPath)
+	cfg, err := load(d.o.ConfigPath, d.store)
 	if err != nil {
 		return status.Plan{}, err
 	}
@@ -53,7 +52,7 @@ func (d *daemon) Plan(ctx context.Context, r status.PlanRequest) (status.Plan, e
 func (d *daemon) Apply(ctx context.Context, r status.ApplyRequest) (status.Applied, error) {
 	var changes []string
 	err := d.order(ctx, func(ctx context.Context) error {
-		cfg, err := config.Load(d.o.ConfigPath)
+		cfg, err := load(d.o.ConfigPath, d.store)
 		if err != nil {
 			d.tellInvalid(err)
 			return err

@@ -37,13 +37,13 @@ type at struct {
 
 // read reads the file, and the roster as far as it is known.
 func (l Local) read(ctx context.Context, readOnlyStore bool) (*at, error) {
-	cfg, err := config.Load(l.o.ConfigPath)
-	if err != nil {
-		return nil, err
-	}
 	s, err := store.Open(filepath.Join(l.o.StateDir, storeFile), store.Options{ReadOnly: readOnlyStore})
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
+	}
+	cfg, err := load(l.o.ConfigPath, s)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	f := newFleet(cfg, readOnly{s}, nil)
 	roster := f.Load(ctx)

@@ -47,7 +47,7 @@ const (
 // firstWish decides what to enforce at the start: the file's policy, else the stored one. wish is nil with a good file.
 func (d *daemon) firstWish() (*config.Config, *enforcer.Wish, error) {
 	d.orders = make(chan order)
-	cfg, err := config.Load(d.o.ConfigPath)
+	cfg, err := load(d.o.ConfigPath, d.store)
 	if err == nil {
 		d.config, d.configState = cfg, status.Config{Path: d.o.ConfigPath}
 		return cfg, nil, nil
@@ -261,7 +261,7 @@ func (d *daemon) onRoster(ctx context.Context, roster policy.Roster) {
 func (d *daemon) reload(ctx context.Context, why string) error {
 	d.notifyReloading()
 	defer d.notifyReady()
-	cfg, err := config.Load(d.o.ConfigPath)
+	cfg, err := load(d.o.ConfigPath, d.store)
 	var changes []string
 	if err == nil {
 		changes, err = d.takeOver(ctx, cfg, why)

@@ -28,14 +28,12 @@ func checkRoles(d *decoder, c *Config) {
 		d.fail(key, "nakama and cockroachdb on one host are declared roles that break the production rule",
 			"one role per host, or environment: testing")
 	}
-	if !c.auto() {
+	if !c.Auto() {
 		return
 	}
-	const problem, want = "auto finds no services in this version: only services of no role are guarded", "explicit roles, like [nakama]"
 	if enforced(c.Firewall.Services...) {
-		d.fail(key, problem+", and enforce is declared", want)
-	} else {
-		d.warn(key, problem, want)
+		d.warn(key, "auto guards the roles that were found on this host, and enforcing needs one that was",
+			"explicit roles, like [nakama], where nothing may run yet")
 	}
 }
 
@@ -89,7 +87,7 @@ func checkPolicy(d *decoder, c *Config) {
 func meeting(c *Config) []policy.Service {
 	services := slices.Clone(c.Firewall.Services)
 	for i, s := range services {
-		if s.Role != "" && !c.auto() && !slices.Contains(c.Roles, s.Role) {
+		if s.Role != "" && !c.Auto() && !slices.Contains(c.Roles, s.Role) {
 			services[i].Ports = nil
 		}
 	}

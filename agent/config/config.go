@@ -128,6 +128,16 @@ func Parse(name string, text []byte) (*Config, error) {
 	return c, nil
 }
 
+// Auto says that the roles are not declared but those that are found on the host: see WithRoles.
+func (c *Config) Auto() bool { return slices.Contains(c.Roles, RoleAuto) }
+
+// WithRoles returns the configuration of a host on which these roles were found.
+func (c *Config) WithRoles(roles []string) *Config {
+	found := *c
+	found.Roles = slices.Clone(roles)
+	return &found
+}
+
 // HostServices returns the services of this host's roles and those of no role. Which roles `auto` stands for is not
 // known here: then it is those of no role only.
 func (c *Config) HostServices() []policy.Service {
@@ -151,6 +161,3 @@ func (c *Config) StaticRoster() policy.Roster {
 	}
 	return roster
 }
-
-// auto says that the roles are not declared.
-func (c *Config) auto() bool { return slices.Contains(c.Roles, RoleAuto) }

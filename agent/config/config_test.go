@@ -225,8 +225,8 @@ func TestWarnings(t *testing.T) {
 		name, text string
 		want       []string
 	}{
-		{"auto", "web: {}\nroles: auto", []string{"f.yaml:2: roles: auto finds no services in this version: only services of no role are guarded; want explicit roles, like [nakama]"}},
-		{"auto by default", "", []string{"f.yaml:1: roles: auto finds no services"}},
+		{"auto and enforce", "web: {}\nroles: auto\nfirewall: {mode: enforce}", []string{"f.yaml:2: roles: auto guards the roles that were found on this host"}},
+		{"auto and one service in enforce", "firewall: {services: {warden: {mode: enforce}}}", []string{"f.yaml:1: roles: auto guards"}},
 		{"host bits", nakamaHost + "fleet:\n  admins:\n    static: [10.9.0.7/24]\n",
 			[]string{`f.yaml:4: fleet.admins.static[0]: "10.9.0.7/24" has host bits set and is read as 10.9.0.0/24; want 10.9.0.0/24 or a single address`}},
 		{"mapped host bits", nakamaHost + "fleet: {admins: {static: [\"::ffff:10.9.0.7/120\"]}}", []string{`f.yaml:2: fleet.admins.static[0]: "::ffff:10.9.0.7/120" has host bits`}},

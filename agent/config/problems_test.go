@@ -58,8 +58,6 @@ var problemTests = []struct {
 	{"environment", nakamaHost + "environment: prod", []string{`2 environment: "prod"; want one of production, testing`}},
 	{"production rule", "environment: production\nroles: [nakama, cockroachdb]\nfleet: {nakama: {static: [10.0.0.1]}}",
 		[]string{"2 roles: nakama and cockroachdb on one host are declared roles that break the production rule; want one role per host, or environment: testing"}},
-	{"auto and enforce", "firewall:\n  mode: enforce\n", []string{"1 roles: auto finds no services in this version: only services of no role are guarded, and enforce is declared"}},
-	{"auto and one service in enforce", "web: {}\nroles: auto\nfirewall: {services: {warden: {mode: enforce}}}", []string{"2 roles: auto finds no services"}},
 	{"database without Nakama, enforced", "roles: [cockroachdb]\nfirewall: {mode: enforce}\nfleet:\n  nakama: {static: []}\n",
 		[]string{"4 fleet.nakama: a database host that knows no Nakama node: cockroachdb-sql would refuse them all; want the Nakama nodes under static or files"}},
 	{"database whose Nakama node is misspelt", "roles: [cockroachdb]\nfirewall: {mode: enforce}\nfleet: {nakama: {static: [nakama-1]}}",

@@ -18,6 +18,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mdlayher/netlink"
+
 	"github.com/nakama-warden/nakama-warden/enforcer/ruleset"
 	"github.com/nakama-warden/nakama-warden/status"
 )
@@ -172,7 +174,7 @@ func (t *Table) replaceUnseen(ctx context.Context, body *rendering) error {
 	if t.grip != Watched || !ours {
 		return errors.ErrUnsupported
 	}
-	return t.writer.transact(ctx, body.replacingUnseen())
+	return t.send(ctx, body, body.replacingUnseen())
 }
 
 // replace sends the batch that makes the table what body says, whatever is there now.
@@ -185,7 +187,15 @@ func (t *Table) replace(ctx context.Context, body *rendering) error {
 	if err != nil {
 		return err
 	}
-	return t.writer.transact(ctx, batch)
+	return t.send(ctx, body, batch)
+}
+
+func (t *Table) send(ctx context.Context, body *rendering, batch []netlink.Message) error {
+	elements := 0
+	for _, s := range body.of.Sets {
+		elements += len(s.Ranges)
+	}
+	return t.watcher.unheard(elements, func() error { return t.writer.transact(ctx, batch) })
 }
 
 // rendering returns the batch of a ruleset, from memory if it is the one that is in force.

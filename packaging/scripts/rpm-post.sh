@@ -1,3 +1,4 @@
+#!/bin/sh
 # $1 1 install, 2 upgrade; a restart on upgrade is the business of postun, when the old package is gone.
 systemd-sysusers nakama-warden.conf || :
 if getent group nakama-warden >/dev/null; then

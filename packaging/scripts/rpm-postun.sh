@@ -1,3 +1,4 @@
+#!/bin/sh
 # $1 0 removal, 1 or more upgrade. A restart leaves the rules in place: the table is handed over, never taken down.
 if [ -d /run/systemd/system ]; then
 	systemctl daemon-reload >/dev/null 2>&1 || :

@@ -1,3 +1,4 @@
+#!/bin/sh
 # $1 0 removal, 1 upgrade.
 if [ "$1" -eq 0 ]; then
 	if [ -d /run/systemd/system ]; then

@@ -31,6 +31,10 @@ const programVariable = "NAKAMA_WARDEN_PROGRAM"
 const atOnce = "8"
 
 func TestMain(m *testing.M) {
+	if role := os.Getenv(playVariable); role != "" {
+		fmt.Fprintln(os.Stderr, play(strings.Fields(role)))
+		os.Exit(1)
+	}
 	lab.Main(func() int {
 		flag.Parse()
 		if err := flag.Set("test.parallel", atOnce); err != nil {
@@ -106,6 +110,10 @@ func expandFiles(dir string) error {
 // condition is what stands in brackets before a line.
 func condition(name string) (bool, error) {
 	// The kernels that know the flags owner, and owner with persist.
+	if name == "bridge-netfilter" {
+		_, err := os.Stat("/proc/sys/net/bridge/bridge-nf-call-iptables")
+		return err == nil, nil
+	}
 	since, known := map[string][2]int{"held": {5, 12}, "owned": {6, 9}}[name]
 	if !known {
 		return false, fmt.Errorf("unknown condition %q", name)
@@ -131,32 +139,45 @@ func verbs() map[string]verb {
 		"listen":    listen,       // listen HOST PORT…
 		"container": addContainer, // container HOST NAME PORT…: listening there, on a bridge of its own kind
 		"publish":   publish,      // publish HOST PORT CONTAINER:PORT
+		"serve":     serve,        // serve HOST PROGRAM PORT…: a process of that name listens there
+		"proxy":     proxy,        // proxy HOST PORT CONTAINER:PORT: a docker-proxy
+		"end":       end,          // end HOST: of the processes of serve and proxy
+		"behind":    behind,       // behind HOST NAME: another machine, for which the host routes
+		"macvlan":   macvlan,      // macvlan HOST NAME ADDRESS: a container with an address of its own on the lab's switch
+		"route":     route,        // route FROM TO VIA: packets of a host to another by way of a third
+		"divert":    divert,       // divert HOST: packets with mark 1 end there
+		"sysctl":    sysctl,       // sysctl HOST NAME VALUE
 		"beside":    beside,       // beside HOST NAME: another folder, for a second daemon on the host
 		"start":     start,        // start HOST [VARIABLE=VALUE…] [-- WRAPPER…]: until READY, or to its end (then it failed);
 		// FDSTORE=1 is a unit with a descriptor store, which sigterm empties as `systemctl stop` does
-		"reload":   reload,     // reload HOST: SIGHUP, until it says that it is ready again
-		"sigterm":  sigterm,    // sigterm HOST: it has 5 s to end
-		"kill9":    kill9,      // kill9 HOST
-		"warden":   warden,     // warden HOST COMMAND…: the command line on that host
-		"exit":     exitCode,   // exit CODE: of the last start, sigterm or warden
-		"tamper":   tamper,     // tamper HOST NFT-COMMAND
-		"fight":    fight,      // fight HOST DURATION: somebody flushes without a pause, at least that long
-		"peace":    peace,      // peace HOST: the fight ends, and the daemon took less than fightShare of a core
-		"besiege":  besiege,    // besiege FROM TO:PORT: somebody connects without a pause
-		"repelled": repelled,   // repelled: nobody got in meanwhile
-		"readonly": readOnly,   // readonly HOST: nothing can be written to its state
-		"get":      get,        // get FROM TO:PORT/PATH
-		"json":     isJSON,     // json: the last output is JSON, a value a line
-		"event":    awaitEvent, // event HOST KIND [FIELD=TEXT | FIELD~PART…]: behind the last one that was awaited
-		"notified": notified,   // notified HOST TEXT: systemd hears it
-		"within":   within,     // within DURATION [!] VERB…
-		"open":     reaches(lab.Open),
-		"refused":  reaches(lab.Refused),
-		"hidden":   reaches(lab.Hidden),
-		"said":     said,      // said HOST PART: in its log
-		"ruleset":  inRuleset, // ruleset HOST PATTERN: in what nft lists
-		"status":   inStatus,  // status HOST PATH=VALUE…: in its JSON; lists are entered by name
-		"metric":   hasMetric, // metric HOST NAME VALUE
+		"reload":    reload,     // reload HOST: SIGHUP, until it says that it is ready again
+		"sigterm":   sigterm,    // sigterm HOST: it has 5 s to end
+		"kill9":     kill9,      // kill9 HOST
+		"hang":      hang,       // hang HOST [restart]: it answers nobody; with restart it has a successor as soon as it is killed
+		"restarted": restarted,  // restarted HOST: the successor is ready
+		"warden":    warden,     // warden HOST COMMAND…: the command line on that host
+		"exit":      exitCode,   // exit CODE: of the last start, sigterm or warden
+		"tamper":    tamper,     // tamper HOST NFT-COMMAND
+		"fight":     fight,      // fight HOST DURATION: somebody flushes without a pause, at least that long
+		"peace":     peace,      // peace HOST: the fight ends, and the daemon took less than fightShare of a core
+		"besiege":   besiege,    // besiege FROM TO:PORT: somebody connects without a pause
+		"repelled":  repelled,   // repelled: nobody got in meanwhile
+		"connect":   connect,    // connect NAME FROM TO:PORT: a connection of each family that stays open
+		"alive":     alive,      // alive NAME: both still echo
+		"cut":       cut,        // cut NAME: both were reset
+		"readonly":  readOnly,   // readonly HOST: nothing can be written to its state
+		"get":       get,        // get FROM TO:PORT/PATH
+		"json":      isJSON,     // json: the last output is JSON, a value a line
+		"event":     awaitEvent, // event HOST KIND [FIELD=TEXT | FIELD~PART…]: behind the last one that was awaited
+		"notified":  notified,   // notified HOST TEXT: systemd hears it
+		"within":    within,     // within DURATION [!] VERB…
+		"open":      reaches(lab.Open),
+		"refused":   reaches(lab.Refused),
+		"hidden":    reaches(lab.Hidden),
+		"said":      said,      // said HOST PART: in its log
+		"ruleset":   inRuleset, // ruleset HOST PATTERN: in what nft lists
+		"status":    inStatus,  // status HOST PATH=VALUE…: in its JSON; lists are entered by name
+		"metric":    hasMetric, // metric HOST NAME VALUE
 	}
 }
 

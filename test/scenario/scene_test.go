@@ -27,6 +27,7 @@ type scene struct {
 	lab     *lab.Lab
 	hosts   map[string]*host
 	siege   *siege
+	pairs   map[string]*pair
 	exit    int
 	output  string // of the last command
 }
@@ -39,6 +40,9 @@ type host struct {
 	store  descriptorStore
 	seen   uint64 // the sequence of the last event that was awaited
 	battle *battle
+
+	programs  []*lab.Process  // that serve and proxy started
+	successor chan succession // of a daemon that hangs; absent where nobody succeeds it
 }
 
 type sceneKey struct{}
@@ -49,12 +53,18 @@ func newScene(program, dir string) (*scene, error) {
 		return nil, err
 	}
 	ctx, end := context.WithCancel(context.Background())
-	return &scene{ctx: ctx, end: end, program: program, dir: dir, lab: l, hosts: map[string]*host{}}, nil
+	return &scene{ctx: ctx, end: end, program: program, dir: dir, lab: l, hosts: map[string]*host{}, pairs: map[string]*pair{}}, nil
 }
 
 // close ends the scene. The daemons' logs are shown where the test failed.
 func (s *scene) close(t testscript.T) {
 	s.end()
+	for _, p := range s.pairs {
+		p.close()
+	}
+	for _, h := range s.hosts {
+		h.abandon()
+	}
 	if err := s.lab.Close(); err != nil {
 		t.Log(err)
 	}

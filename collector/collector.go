@@ -1,0 +1,106 @@
+// Package collector measures: one status.Sample of the host and of the services found on it, every second.
+//
+// What is dear is done seldom and what is done every second is cheap. Finding processes, reading limits and asking
+// applications take milliseconds and happen every ten or fifteen seconds, beside the tick. Counting connections exactly
+// walks the kernel's table and happens every max(10 s, cost/0.002); in between the count follows the number of
+// descriptors, whose difference to the connections was learned at the last exact count (facts: connections and memory,
+// "the cheap way that stays exact").
+package collector
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/nakama-warden/nakama-warden/status"
+)
+
+// Options say what to measure.
+type Options struct {
+	// Guarded are the ports that a role's services guard: connections are counted there.
+	Guarded func() []Guarded
+	// Admits says whether the policy lets a remote address reach a port; nil: everybody is expected.
+	Admits func(remote netip.Addr, port uint16) bool
+	// Roles and Environment decide how large the host should be.
+	Roles       func() []string
+	Environment func() string
+	Proc        string // "" is /proc
+	Now         func() time.Time
+}
+
+// Guarded is a port of a service and the program that should hold it.
+type Guarded struct {
+	Service string
+	Role    string
+	Port    uint16
+	Program string
+}
+
+// Collector measures until its Run ends. Latest may be called by anybody.
+type Collector struct {
+	o Options
+
+	units   []*unit // owned by the tick
+	scrapes scrapes
+
+	mu     sync.Mutex // guards latest and found
+	latest *status.Sample
+	found  []string
+}
+
+// New makes a Collector that has measured nothing yet.
+func New(o Options) *Collector {
+	if o.Proc == "" {
+		o.Proc = "/proc"
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Collector{o: o, scrapes: newScrapes()}
+}
+
+// Latest is the last sample; nil before the first.
+func (c *Collector) Latest() *status.Sample {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.latest
+}
+
+// Roles are the roles whose services have been found since the start, sorted.
+func (c *Collector) Roles() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.found
+}
+
+const (
+	// tick is how often the cheap measurements are taken: 15 µs a process (facts).
+	tick = time.Second
+	// searchEvery is how often processes are looked for, and limits read.
+	searchEvery = 10 * time.Second
+)
+
+// Run measures until ctx ends.
+func (c *Collector) Run(ctx context.Context) error {
+	var asking sync.WaitGroup
+	asking.Go(func() { c.scrapes.run(ctx) })
+	defer asking.Wait()
+	defer c.forget()
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	var searched time.Time
+	for {
+		now := c.o.Now()
+		if due := now.Sub(searched) >= searchEvery || now.Before(searched); due || c.vanished() {
+			c.search(ctx)
+			searched = now
+		}
+		c.sample(ctx, now)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}

@@ -22,6 +22,7 @@ import (
 	"github.com/nakama-warden/nakama-warden/agent/journal"
 	"github.com/nakama-warden/nakama-warden/agent/store"
 	"github.com/nakama-warden/nakama-warden/agent/web"
+	"github.com/nakama-warden/nakama-warden/collector"
 	"github.com/nakama-warden/nakama-warden/enforcer"
 	"github.com/nakama-warden/nakama-warden/enforcer/kernel"
 	"github.com/nakama-warden/nakama-warden/status"
@@ -54,10 +55,11 @@ type daemon struct {
 	started  time.Time
 	hostname string
 
-	store    *store.Store
-	journal  *journal.Journal
-	table    *kernel.Table
-	enforcer *enforcer.Enforcer
+	store     *store.Store
+	journal   *journal.Journal
+	table     *kernel.Table
+	enforcer  *enforcer.Enforcer
+	collector *collector.Collector
 
 	steering
 	senses
@@ -94,6 +96,7 @@ func Run(ctx context.Context, o Options) error {
 		d.openSenses(cfg.Firewall.LogGroup)
 		defer d.closeSenses()
 		d.enforcer = enforcer.New(d.table, d.enforcerOptions(cfg.Firewall.LogGroup))
+		d.collector = d.newCollector()
 		return errors.Join(d.withEnforcer(ctx, func(ctx context.Context) error {
 			d.begin(ctx, cfg, wish)
 			d.serve(ctx, listener)
@@ -152,6 +155,8 @@ func (d *daemon) serve(ctx context.Context, listener controlListener) {
 	parts.Go(func() { d.steer(ctx) })
 	parts.Go(func() { d.watchdog(ctx) })
 	parts.Go(func() { d.listen(ctx) })
+	parts.Go(func() { _ = d.collector.Run(ctx) }) // always nil
+	parts.Go(func() { d.learn(ctx) })
 	if listener != nil {
 		parts.Go(func() {
 			if err := control.Serve(ctx, listener, d); err != nil {

@@ -23,6 +23,7 @@ func (d *daemon) host() status.Host {
 		Config:   configState,
 		Firewall: snapshot.Firewall,
 		Services: slices.Clone(snapshot.Services),
+		Sample:   d.collector.Latest(),
 		Agent: status.Agent{
 			Started: d.started, PID: os.Getpid(), Events: told, EventsDropped: dropped, StoreProblem: d.store.Problem(),
 		},

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nakama-warden/nakama-warden/collector/discovery"
 	"github.com/nakama-warden/nakama-warden/status"
 )
 
@@ -41,12 +42,14 @@ type Guarded struct {
 type Collector struct {
 	o Options
 
-	units   []*unit // owned by the tick
-	scrapes scrapes
+	searching         // owned by Run
+	units     []*unit // owned by Run
+	scrapes   scrapes
 
-	mu     sync.Mutex // guards latest and found
-	latest *status.Sample
-	found  []string
+	mu           sync.Mutex // guards what follows
+	latest       *status.Sample
+	found        []string
+	metricsPorts []uint16
 }
 
 // New makes a Collector that has measured nothing yet.
@@ -57,7 +60,7 @@ func New(o Options) *Collector {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Collector{o: o, scrapes: newScrapes()}
+	return &Collector{o: o, scrapes: newScrapes(), searching: searching{finder: discovery.New(discovery.Options{Proc: o.Proc})}}
 }
 
 // Latest is the last sample; nil before the first.
@@ -72,6 +75,13 @@ func (c *Collector) Roles() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.found
+}
+
+// MetricsPorts are where Nakamas were found to tell their metrics since the start, sorted.
+func (c *Collector) MetricsPorts() []uint16 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.metricsPorts
 }
 
 const (

@@ -36,6 +36,9 @@ func (o Options) LookAround(ctx context.Context, table interface {
 	return around, found, nil
 }
 
+// ownService is the agent's own: what it shows to Prometheus and to people.
+const ownService = "warden"
+
 // programs are the names of the processes that serve a service, where they are known: a port that another program holds
 // leads nowhere of ours.
 func programs(s policy.Service) []string {
@@ -44,7 +47,7 @@ func programs(s policy.Service) []string {
 		return []string{"nakama"}
 	case s.Role == policy.RoleCockroachDB:
 		return []string{"cockroach"}
-	case s.Name == "warden":
+	case s.Name == ownService:
 		return []string{"nakama-warden"}
 	}
 	return nil
@@ -127,10 +130,12 @@ func (e *Enforcer) aroundPause() time.Duration {
 	return max(aroundAtMost, time.Duration(float64(e.aroundCost)/aroundShare))
 }
 
-// exposed says why a service is not behind our hooks, as far as its listeners were seen.
+// exposed says why a service is not behind our hooks, as far as its listeners were seen. An agent in another namespace is
+// not this one.
 func (e *Enforcer) exposed(service string) string {
 	for _, l := range e.found.Listeners {
-		if l.Service == service && !l.Behind {
+		another := service == ownService && l.Namespace != ""
+		if l.Service == service && !l.Behind && !another {
 			return l.Reason
 		}
 	}

@@ -30,7 +30,7 @@ const (
 	KindGripLost       = "grip_lost"
 	KindConfigReloaded = "config_reloaded"
 	KindConfigInvalid  = "config_invalid"
-	KindRolesFound     = "roles_found"
+	KindFound          = "found"
 	KindRosterChanged  = "roster_changed"
 	KindRosterHeld     = "roster_held"
 	KindSourceFailed   = "source_failed"

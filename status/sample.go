@@ -7,8 +7,17 @@ type Sample struct {
 	Time    time.Time `json:"time"`
 	Machine Machine   `json:"machine"`
 	Units   []Unit    `json:"units"`
+	Held    []Holder  `json:"held,omitempty"` // guarded ports that other programs hold (PortHeldByOther)
 	// Problems are what could not be measured, each with what would help.
 	Problems []string `json:"problems,omitempty"`
+}
+
+// Holder is a program that listens on a port that is guarded for another.
+type Holder struct {
+	Service string `json:"service"`
+	Port    uint16 `json:"port"`
+	Program string `json:"program"`
+	PID     int    `json:"pid"`
 }
 
 // Machine is the host as a whole.
@@ -21,6 +30,7 @@ type Machine struct {
 	Conntrack       *Level   `json:"conntrack,omitempty"` // where connection tracking is in use
 	Sizing          []string `json:"sizing,omitempty"`    // why the host is smaller than its roles need (HostUndersized)
 	Sharing         string   `json:"sharing,omitempty"`   // why its roles must not share it (RolesShareHost)
+	Advice          string   `json:"advice,omitempty"`    // what would be ideal, where the host suffices
 }
 
 // Level is how much of something that is limited is in use.
@@ -43,6 +53,8 @@ type Unit struct {
 	Files  *Level `json:"files,omitempty"` // descriptors
 
 	Application *Application `json:"application,omitempty"` // what it says of itself, where it can be asked
+	// WithoutSession are connections that have not authenticated, where Nakama says how many sessions it has.
+	WithoutSession *uint64 `json:"connections_without_session,omitempty"`
 	// UnexpectedClients are remote addresses with open connections that the policy does not admit (database only).
 	UnexpectedClients []Client `json:"unexpected_clients,omitempty"`
 	Misconfigured     string   `json:"misconfigured,omitempty"` // CockroachDB's caches do not fit the memory

@@ -138,6 +138,22 @@ func (c *Config) WithRoles(roles []string) *Config {
 	return &found
 }
 
+// WithPorts returns the configuration of a host on which a service was found at these ports. Ports that are declared stay
+// what they are, and one that another service of the host has stays its.
+func (c *Config) WithPorts(service string, ports []uint16) *Config {
+	free := slices.DeleteFunc(slices.Clone(ports), func(port uint16) bool {
+		return slices.ContainsFunc(c.Firewall.Services, func(s policy.Service) bool { return slices.Contains(s.Ports, port) })
+	})
+	i := slices.IndexFunc(c.Firewall.Services, func(s policy.Service) bool { return s.Name == service && len(s.Ports) == 0 })
+	if i < 0 || len(free) == 0 {
+		return c
+	}
+	found := *c
+	found.Firewall.Services = slices.Clone(c.Firewall.Services)
+	found.Firewall.Services[i].Ports = free
+	return &found
+}
+
 // HostServices returns the services of this host's roles and those of no role. Which roles `auto` stands for is not
 // known here: then it is those of no role only.
 func (c *Config) HostServices() []policy.Service {

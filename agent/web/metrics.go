@@ -49,6 +49,12 @@ var (
 	packets         = describe("firewall_packets_total", "Packets by the firewall's verdict.", "service", "verdict")
 	volume          = describe("firewall_bytes_total", "Bytes of packets by the firewall's verdict.", "service", "verdict")
 	refusedSources  = describe("refused_sources", "Sources that are remembered as refused, or as let in by audit.", "service")
+	connections     = describe("connections", "Connections that hold memory, by state.", "service", "unit", "state")
+	sessions        = describe("sessions", "Sessions, as Nakama says; up to a minute old.", "unit")
+	presences       = describe("presences", "Presences, as Nakama says; up to a minute old.", "unit")
+	memory          = describe("service_memory_bytes", "Memory in use, by kind.", "service", "unit", "kind")
+	memoryCeiling   = describe("service_memory_ceiling_bytes", "What the memory of today's load may rise to without one more connection.", "unit")
+	memoryLimit     = describe("memory_limit_bytes", "The memory limit that binds.", "unit", "source")
 	drifts          = describe("firewall_drift_total", "Changes by others to the firewall that were put right.", "kind")
 	repairs         = describe("firewall_repair_seconds", "Time from noticing a drift to its repair.")
 	rosterAddresses = describe("roster_addresses", "Prefixes of the group after coalescing.", "group")
@@ -65,7 +71,8 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(to chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{buildInfo, hostInfo, hostRoleInfo, serviceInfo, reloadOK, reloadTime, enforced,
-		lastVerified, policyInfo, packets, volume, refusedSources, drifts, repairs, rosterAddresses, rosterSourceUp, rosterSuccess, events,
+		lastVerified, policyInfo, packets, volume, refusedSources, connections, sessions,
+		presences, memory, memoryCeiling, memoryLimit, drifts, repairs, rosterAddresses, rosterSourceUp, rosterSuccess, events,
 		eventsDropped} {
 		to <- desc
 	}
@@ -90,6 +97,11 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	}
 	for _, group := range host.Roster {
 		s.group(group)
+	}
+	if host.Sample != nil {
+		for _, unit := range host.Sample.Units {
+			s.unit(unit)
+		}
 	}
 	s.counts(events, host.Agent.Events)
 	dropped := map[string]uint64{"firewall": host.Firewall.EventsLost}

@@ -41,7 +41,7 @@ const (
 // that is unknown. With an error, Limits still holds what could be read. A process that vanished is fs.ErrNotExist.
 func Read(proc string, pid int, hostTotal uint64) (Limits, error) {
 	limits := Limits{Bytes: hostTotal, By: byHost}
-	limits.HostOOMKills, _ = readKey(filepath.Join(proc, "vmstat"), "oom_kill")
+	limits.HostOOMKills = readCount(filepath.Join(proc, "vmstat"), "oom_kill")
 	limits.OOMKills = limits.HostOOMKills
 
 	member, limited, err := memberOf(proc, pid)
@@ -56,18 +56,14 @@ func Read(proc string, pid int, hostTotal uint64) (Limits, error) {
 	if err != nil {
 		return limits, fmt.Errorf("find cgroup %s of process %d: %w", member.path, pid, err)
 	}
-	if err := member.memory().read(levels, hostTotal, &limits); err != nil {
+	read := readV2
+	if member.version == 1 {
+		read = readV1
+	}
+	if err := read(levels, hostTotal, &limits); err != nil {
 		return limits, fmt.Errorf("read the memory limits of process %d: %w", pid, err)
 	}
 	return limits, nil
-}
-
-// memory returns the way this member's version speaks of memory.
-func (m member) memory() memory {
-	if m.version == 1 {
-		return v1{}
-	}
-	return v2{}
 }
 
 func memberOf(proc string, pid int) (member, bool, error) {

@@ -48,7 +48,11 @@ func exists(name string) bool {
 	return err == nil
 }
 
-// readLimit returns false for "max".
+// unlimited is far above any memory and the last number that a float64 counts one by one. Version 1 says "no limit" by a
+// number near 2^63, version 2 by "max".
+const unlimited = 1 << 53
+
+// readLimit returns false where there is no limit.
 func readLimit(name string) (uint64, bool, error) {
 	text, err := readFile(name, small)
 	if err != nil {
@@ -72,7 +76,7 @@ func parseLimit(text []byte) (uint64, bool, error) {
 	if n == 0 {
 		return 0, false, errors.New("a limit of 0 bytes, under which nothing can run")
 	}
-	return n, true, nil
+	return n, n < unlimited, nil
 }
 
 func readNumber(name string) (uint64, error) {
@@ -91,10 +95,13 @@ func parseNumber(text []byte) (uint64, error) {
 	return n, nil
 }
 
-// readKey returns one number of a file of "KEY NUMBER" lines.
-func readKey(name, key string) (uint64, error) {
+// readCount returns one count of a file of "KEY NUMBER" lines; 0 where it is not there, as with older kernels.
+func readCount(name, key string) uint64 {
 	keys, err := readKeys(name)
-	return keys[key], err
+	if err != nil || keys[key] >= unlimited {
+		return 0
+	}
+	return keys[key]
 }
 
 func readKeys(name string) (map[string]uint64, error) {
@@ -105,7 +112,8 @@ func readKeys(name string) (map[string]uint64, error) {
 	return parseKeys(text), nil
 }
 
-// parseKeys leaves out lines that are no "KEY NUMBER": kernels add such lines, and a number that is not there is unknown.
+// parseKeys leaves out lines that are no "KEY NUMBER", which kernels add: what is not there is unknown. Numbers stop at
+// unlimited, so that a few of them can be added.
 func parseKeys(text []byte) map[string]uint64 {
 	keys := map[string]uint64{}
 	for line := range bytes.Lines(text) {
@@ -114,7 +122,7 @@ func parseKeys(text []byte) map[string]uint64 {
 			continue
 		}
 		if n, err := strconv.ParseUint(fields[1], 10, 64); err == nil {
-			keys[fields[0]] = n
+			keys[fields[0]] = min(n, unlimited)
 		}
 	}
 	return keys

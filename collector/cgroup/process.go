@@ -73,18 +73,23 @@ func parseGoLimit(value string) (uint64, bool, error) {
 		return 0, false, nil
 	}
 	number, shift := value, 0
-	for i, unit := range []string{"KiB", "MiB", "GiB", "TiB", "B"} {
-		if rest, found := strings.CutSuffix(value, unit); found {
-			number, shift = rest, 10*(i+1)%50 // B is 1
+	for _, unit := range []struct {
+		name  string
+		shift int
+	}{{"KiB", 10}, {"MiB", 20}, {"GiB", 30}, {"TiB", 40}, {"B", 0}} {
+		if rest, found := strings.CutSuffix(value, unit.name); found {
+			number, shift = rest, unit.shift
 			break
 		}
 	}
 	n, err := strconv.ParseUint(number, 10, 63)
-	if err != nil || strings.HasPrefix(number, "+") || n > math.MaxInt64>>shift {
+	if err != nil || n > math.MaxInt64>>shift {
 		return 0, false, fmt.Errorf("GOMEMLIMIT=%.40q is no number of bytes", value)
 	}
-	bytes := n << shift
-	return bytes, bytes != math.MaxInt64, nil
+	if n<<shift == math.MaxInt64 { // the runtime's own "off"
+		return 0, false, nil
+	}
+	return n << shift, true, nil
 }
 
 // parseOpenFiles reads the line "Max open files SOFT HARD files" of /proc/PID/limits.

@@ -6,31 +6,33 @@ import (
 	"path/filepath"
 )
 
-// v1 is the hierarchy of the memory controller alone.
-type v1 struct{}
-
 const v1Limit = "memory.limit_in_bytes"
 
-func (v1) read(levels []level, hostTotal uint64, into *Limits) error {
+// readV1 reads the hierarchy of the memory controller.
+func readV1(levels []level, hostTotal uint64, into *Limits) error {
 	least, err := smallest(levels, v1Limit)
+	path := levels[least.index].path
 	stat, statErr := readKeys(filepath.Join(levels[0].dir, "memory.stat"))
 	if errors.Is(statErr, fs.ErrNotExist) {
 		statErr = nil
 	}
-	path := levels[least.index].path
-	if effective, told := stat["hierarchical_memory_limit"]; told && effective > 0 {
-		least, path = v1{}.effective(levels, effective)
+	if effective := stat["hierarchical_memory_limit"]; effective > 0 {
+		least, path = bindingV1(levels, effective)
+		err = nil // whatever level could not be read, the kernel counted it in
 	}
 	if into.settle(least, path, hostTotal) {
-		into.OOMKills = v1{}.kills(levels[:least.index+1])
+		into.OOMKills = killsV1(levels[:least.index+1])
 	}
 	into.Known = into.Known && err == nil
-	return errors.Join(err, statErr, v1{}.used(levels[0], stat, hostTotal, into))
+	return first(err, statErr, usedV1(levels[0], stat, hostTotal, into))
 }
 
-// effective trusts the kernel's own minimum: it also counts levels above the visible ones, and leaves out ancestors that
-// do not bind since use_hierarchy is off. What remains is to find the level that it comes from.
-func (v1) effective(levels []level, bytes uint64) (bound, string) {
+// bindingV1 trusts the kernel's own minimum: it counts levels above the visible ones too, and leaves out ancestors that do
+// not bind since use_hierarchy is off. What remains is to find the level that it comes from.
+func bindingV1(levels []level, bytes uint64) (bound, string) {
+	if bytes >= unlimited {
+		return bound{}, ""
+	}
 	for i, level := range levels {
 		if n, limited, err := readLimit(filepath.Join(level.dir, v1Limit)); err == nil && limited && n == bytes {
 			return bound{bytes, i, true}, level.path
@@ -40,26 +42,24 @@ func (v1) effective(levels []level, bytes uint64) (bound, string) {
 	return bound{bytes, top, true}, levels[top].path + " (a level above it)"
 }
 
-// kills adds the levels up to the binding one: in version 1 each counts only its own processes.
-func (v1) kills(levels []level) (sum uint64) {
+// killsV1 adds the levels up to the binding one: in version 1 each counts only its own processes.
+func killsV1(levels []level) (sum uint64) {
 	for _, level := range levels {
-		n, _ := readKey(filepath.Join(level.dir, "memory.oom_control"), "oom_kill")
-		sum += n
+		sum += readCount(filepath.Join(level.dir, "memory.oom_control"), "oom_kill")
 	}
 	return sum
 }
 
-func (v1) used(own level, stat map[string]uint64, hostTotal uint64, into *Limits) error {
+func usedV1(own level, stat map[string]uint64, hostTotal uint64, into *Limits) error {
 	var kernel uint64
 	for _, file := range []string{"memory.kmem.usage_in_bytes", "memory.kmem.tcp.usage_in_bytes"} {
-		// Both are left out of some kernels.
-		if n, err := readNumber(filepath.Join(own.dir, file)); err == nil {
+		// Some kernels are built without one or the other.
+		if n, err := readNumber(filepath.Join(own.dir, file)); err == nil && n < unlimited {
 			kernel += n
 		}
 	}
-	name := filepath.Join(own.dir, "memory.stat")
-	return errors.Join(
-		use(&into.Anonymous, name+": total_rss", stat["total_rss"], hostTotal),
-		use(&into.Kernel, own.dir+": kernel memory", kernel, hostTotal),
+	return first(
+		keep(&into.Anonymous, filepath.Join(own.dir, "memory.stat")+": total_rss", stat["total_rss"], hostTotal),
+		keep(&into.Kernel, own.dir+": kernel memory", kernel, hostTotal),
 	)
 }

@@ -1,29 +1,24 @@
 package cgroup
 
-import (
-	"errors"
-	"path/filepath"
-)
+import "path/filepath"
 
-// v2 is the unified hierarchy.
-type v2 struct{}
-
-func (v2) read(levels []level, hostTotal uint64, into *Limits) error {
+// readV2 reads the unified hierarchy.
+func readV2(levels []level, hostTotal uint64, into *Limits) error {
 	least, err := smallest(levels, "memory.max")
 	at := levels[least.index]
 	if into.settle(least, at.path, hostTotal) {
 		// memory.events counts this level and all below it, memory.events.local only processes that sit at this very level.
-		into.OOMKills, _ = readKey(filepath.Join(at.dir, "memory.events"), "oom_kill")
+		into.OOMKills = readCount(filepath.Join(at.dir, "memory.events"), "oom_kill")
 	}
+	into.Known = into.Known && err == nil
 	// The root of all cgroups has no memory.max. Where the topmost visible one has it, there are more above.
 	into.Hidden = exists(filepath.Join(levels[len(levels)-1].dir, "memory.max"))
-	into.Known = into.Known && err == nil
-	return errors.Join(err, v2{}.used(levels[0], hostTotal, into))
+	return first(err, usedV2(levels[0], hostTotal, into))
 }
 
-// used reads the process's own cgroup. Without memory.max the level is not accounted for, or it is the root, whose
+// usedV2 reads the process's own cgroup. Without memory.max the level is not accounted for, or it is the root, whose
 // statistics are the whole host's.
-func (v2) used(own level, hostTotal uint64, into *Limits) error {
+func usedV2(own level, hostTotal uint64, into *Limits) error {
 	if !exists(filepath.Join(own.dir, "memory.max")) {
 		return nil
 	}
@@ -36,8 +31,8 @@ func (v2) used(own level, hostTotal uint64, into *Limits) error {
 	if !summed { // before Linux 5.18 only its parts are there
 		kernel = stat["kernel_stack"] + stat["pagetables"] + stat["percpu"] + stat["vmalloc"] + stat["slab"]
 	}
-	return errors.Join(
-		use(&into.Anonymous, name+": anon", stat["anon"], hostTotal),
-		use(&into.Kernel, name+": kernel", kernel+stat["sock"], hostTotal),
+	return first(
+		keep(&into.Anonymous, name+": anon", stat["anon"], hostTotal),
+		keep(&into.Kernel, name+": kernel", kernel+stat["sock"], hostTotal),
 	)
 }

@@ -61,10 +61,13 @@ func (ns Namespace) enter() (*entrance, error) {
 	switch ns.whose {
 	case ofProcess:
 		file, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", ns.number))
-		if errors.Is(err, fs.ErrPermission) {
-			err = needs(err, "CAP_SYS_PTRACE")
+		switch {
+		case errors.Is(err, fs.ErrPermission):
+			return nil, needs(err, "CAP_SYS_PTRACE")
+		case err != nil:
+			return nil, err
 		}
-		return &entrance{file}, err
+		return &entrance{file}, nil
 	case atFD:
 		fd, err := unix.FcntlInt(uintptr(ns.number), unix.F_DUPFD_CLOEXEC, 0)
 		if err != nil {

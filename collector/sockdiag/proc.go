@@ -29,7 +29,8 @@ func openProc(folder string) (*proc, error) {
 			continue // a kernel without IPv6
 		}
 		if err != nil {
-			return nil, errors.Join(err, p.close())
+			_ = p.close() // files that were only read
+			return nil, err
 		}
 		p.files = append(p.files, file)
 	}

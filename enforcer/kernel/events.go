@@ -19,7 +19,7 @@ import (
 type Event struct {
 	Time   time.Time
 	Table  bool   // our table was named in a commit that is not ours
-	Around bool   // a chain elsewhere, or an interface, changed: Around may give another answer
+	Around bool   // a chain or rule elsewhere, or an interface, changed: Around may give another answer, or a look at the ways
 	Lost   bool   // the kernel's buffer overflowed: anything may have changed
 	By     Writer // of Table; zero if unknown
 }
@@ -158,8 +158,14 @@ func (e *Event) gather(h netlink.Header, data []byte) (Event, bool) {
 	}
 	kind := uint16(h.Type) & 0xff
 	if kind != unix.NFT_MSG_NEWGEN {
-		e.Table = e.Table || data[0] == family && tableOf(data) == ruleset.TableName
-		e.Around = e.Around || kind == unix.NFT_MSG_NEWCHAIN || kind == unix.NFT_MSG_DELCHAIN
+		ours := data[0] == family && tableOf(data) == ruleset.TableName
+		e.Table = e.Table || ours
+		switch kind {
+		case unix.NFT_MSG_NEWCHAIN, unix.NFT_MSG_DELCHAIN:
+			e.Around = true
+		case unix.NFT_MSG_NEWRULE, unix.NFT_MSG_DELRULE:
+			e.Around = e.Around || !ours
+		}
 		return Event{}, false
 	}
 	complete := *e

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Builds the packages and lives their lives with them, in booted systemds of their own: needs root and Debian's packages.
 #
-#   test/packages/run.sh [PART…]      static, deb, rpm, boot; all of these when none is named; arm64, vm
+#   test/packages/run.sh [PART…]      static, deb, rpm, boot, holds; all of these when none is named; arm64, vm
 #
-# arm64: under qemu-user. vm: with Debian's own kernel, which knows the held grip only, under qemu.
+# holds: what befalls a host under a flood, on each grip, on bookworm. arm64: under qemu-user. vm: with Debian's own kernel, which knows the held grip only, under qemu.
 # static: reproducible, lintian, rpmlint, size, exposure. deb and boot: on each of SUITES (bookworm trixie). rpm: with dnf.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -12,7 +12,7 @@ go=${GO:-go}
 read -ra suites <<<"${SUITES:-bookworm trixie}"
 rpm_tools=rpm,dnf,rpmlint,cpio
 parts=("$@")
-(($#)) || parts=(static deb rpm boot)
+(($#)) || parts=(static deb rpm boot holds)
 
 if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
 	echo "test-packages: needs root on Debian, for a systemd of its own; not run" >&2
@@ -94,6 +94,15 @@ booted() { # booted SUITE [OPTION…] SCRIPT [ARGUMENT…]
 	"$here/boot-root.sh" -s "$suite" -t 300 -b "$packages:/packages" -b "$PWD/$here:/suite" "$@"
 }
 
+# holds has what attacks beside the deb; it makes its own network, and needs nothing of the host's.
+holds() {
+	local tool
+	for tool in flood overflow; do
+		CGO_ENABLED=0 "$go" build -trimpath -o "$work/tools/$tool" "./$here/$tool"
+	done
+	booted bookworm -b "$work/tools:/tools" "$here/holds.sh"
+}
+
 boots() { # boots SUITE CASE
 	mkdir -p "$work/case-$2"
 	echo "$2" >"$work/case-$2/name"
@@ -122,10 +131,11 @@ for name in "${parts[@]}"; do
 			for name in good broken hanging; do part "boot on $suite: $name" boots "$suite" "$name"; done
 		done
 		;;
+	holds) part "the fence holds under a flood" holds ;;
 	arm64) part "arm64 under qemu-user" arm64 ;;
 	vm) part "deb on bookworm's own kernel" "$here/boot-vm.sh" -s bookworm -t 400 -b "$packages:/packages" -b "$PWD/$here:/suite" "$here/vm-life.sh" ;;
 	*)
-		echo "test-packages: no part $name; want static, deb, rpm, boot, arm64, vm" >&2
+		echo "test-packages: no part $name; want static, deb, rpm, boot, holds, arm64, vm" >&2
 		exit 1
 		;;
 	esac

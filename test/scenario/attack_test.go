@@ -146,6 +146,26 @@ type siege struct {
 	done     sync.WaitGroup
 	attempts atomic.Int64
 	opened   atomic.Int64
+
+	mu          sync.Mutex // guards what follows
+	first, last time.Time  // when somebody got in
+}
+
+func (g *siege) gotIn() {
+	g.opened.Add(1)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.last = time.Now()
+	if g.first.IsZero() {
+		g.first = g.last
+	}
+}
+
+// leak is how long somebody got in.
+func (g *siege) leak() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.last.Sub(g.first)
 }
 
 const (
@@ -176,7 +196,7 @@ func besiege(s *scene, _ *testscript.TestScript, args []string) error {
 		g.done.Go(func() {
 			for ctx.Err() == nil {
 				if connects(ctx, from, targets[i%len(targets)]) {
-					g.opened.Add(1)
+					g.gotIn()
 				}
 				g.attempts.Add(1)
 			}
@@ -206,15 +226,40 @@ func repelled(s *scene, ts *testscript.TestScript, args []string) error {
 	if err := want(args, 0, 0); err != nil {
 		return err
 	}
+	opened, err := s.liftSiege(ts)
+	if err == nil && opened > 0 {
+		err = fmt.Errorf("%d attempts got in, for %s", opened, s.siege.leak())
+	}
+	return err
+}
+
+// leaked claims that somebody got in, but not for longer than a time.
+func leaked(s *scene, ts *testscript.TestScript, args []string) error {
+	if err := want(args, 1, 1); err != nil {
+		return err
+	}
+	limit, err := time.ParseDuration(args[0])
+	if err != nil {
+		return usageError(err.Error())
+	}
+	opened, err := s.liftSiege(ts)
+	if err != nil {
+		return err
+	}
+	if leak := s.siege.leak(); opened == 0 || leak > limit {
+		return fmt.Errorf("%d attempts got in, for %s", opened, leak)
+	}
+	return nil
+}
+
+// liftSiege ends it and says how many got in.
+func (s *scene) liftSiege(ts *testscript.TestScript) (opened int64, err error) {
 	if s.siege == nil {
-		return usageError("nobody besieges")
+		return 0, usageError("nobody besieges")
 	}
 	s.siege.stop()
 	s.siege.done.Wait()
-	attempts, opened := s.siege.attempts.Load(), s.siege.opened.Load()
-	ts.Logf("%d attempts, %d got in", attempts, opened)
-	if opened > 0 {
-		return fmt.Errorf("%d of %d attempts got in", opened, attempts)
-	}
-	return nil
+	opened = s.siege.opened.Load()
+	ts.Logf("%d attempts, %d got in, for %s", s.siege.attempts.Load(), opened, s.siege.leak())
+	return opened, nil
 }

@@ -220,3 +220,19 @@ func readOnly(s *scene, _ *testscript.TestScript, args []string) error {
 	}
 	return unix.Mount("tmpfs", h.state(), "tmpfs", unix.MS_RDONLY, "")
 }
+
+// exits claims that a command ends with a code.
+func exits(s *scene, _ *testscript.TestScript, args []string) error {
+	if err := want(args, 3, -1); err != nil {
+		return err
+	}
+	h, err := s.host(args[1])
+	if err != nil {
+		return err
+	}
+	out, complaint, _ := s.command(h, args[2:]...) // the exit code is kept
+	if got := fmt.Sprint(s.exit); got != args[0] {
+		return fmt.Errorf("it exits with %s: %s%s", got, out, complaint)
+	}
+	return nil
+}

@@ -46,17 +46,44 @@ func TestMain(m *testing.M) {
 }
 
 func TestScenarios(t *testing.T) {
+	root, program := prepare(t)
+	testscript.Run(t, parameters("testdata", root, program))
+}
+
+// TestContainers runs its scenarios one by one: their processes are in namespaces of their own and have the names of
+// guarded programs, which every daemon on the machine looks for.
+func TestContainers(t *testing.T) {
+	root, program := prepare(t)
+	testscript.RunT(oneByOne{t}, parameters(filepath.Join("testdata", "containers"), root, program))
+}
+
+// oneByOne is a test whose parts run one after the other.
+type oneByOne struct{ *testing.T }
+
+func (oneByOne) Parallel()       {}
+func (t oneByOne) Verbose() bool { return testing.Verbose() }
+
+func (t oneByOne) Run(name string, do func(testscript.T)) {
+	t.T.Run(name, func(t *testing.T) { do(oneByOne{t}) })
+}
+
+// prepare returns where scenarios have their folders, and the program.
+func prepare(t *testing.T) (root, program string) {
+	t.Helper()
 	// Paths are short here, as those of Unix sockets must be, and nothing waits for a disk.
 	root, err := lab.Scratch()
 	if err != nil {
 		t.Fatal(err)
 	}
-	program := os.Getenv(programVariable)
-	if program == "" {
+	if program = os.Getenv(programVariable); program == "" {
 		program = build(t, root)
 	}
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata",
+	return root, program
+}
+
+func parameters(dir, root, program string) testscript.Params {
+	return testscript.Params{
+		Dir:                 dir,
 		WorkdirRoot:         root,
 		RequireUniqueNames:  true,
 		RequireExplicitExec: true,
@@ -74,7 +101,7 @@ func TestScenarios(t *testing.T) {
 		},
 		Cmds:      commands(),
 		Condition: condition,
-	})
+	}
 }
 
 // build makes the program as a release is made.
@@ -137,7 +164,7 @@ func verbs() map[string]verb {
 	return map[string]verb{
 		"host":      addHost,      // host NAME ADDRESS: the next host of the lab, and its IPv4 address
 		"listen":    listen,       // listen HOST PORT…
-		"container": addContainer, // container HOST NAME PORT…: listening there, on a bridge of its own kind
+		"container": addContainer, // container HOST NAME [on BRIDGE] PORT…: listening there
 		"publish":   publish,      // publish HOST PORT CONTAINER:PORT
 		"serve":     serve,        // serve HOST PROGRAM PORT…: a process of that name listens there
 		"proxy":     proxy,        // proxy HOST PORT CONTAINER:PORT: a docker-proxy
@@ -156,11 +183,13 @@ func verbs() map[string]verb {
 		"hang":      hang,       // hang HOST [restart]: it answers nobody; with restart it has a successor as soon as it is killed
 		"restarted": restarted,  // restarted HOST: the successor is ready
 		"warden":    warden,     // warden HOST COMMAND…: the command line on that host
+		"exits":     exits,      // exits CODE HOST COMMAND…
 		"exit":      exitCode,   // exit CODE: of the last start, sigterm or warden
 		"tamper":    tamper,     // tamper HOST NFT-COMMAND
 		"fight":     fight,      // fight HOST DURATION: somebody flushes without a pause, at least that long
 		"peace":     peace,      // peace HOST: the fight ends, and the daemon took less than fightShare of a core
 		"besiege":   besiege,    // besiege FROM TO:PORT: somebody connects without a pause
+		"leaked":    leaked,     // leaked DURATION: somebody got in meanwhile, for no longer than that
 		"repelled":  repelled,   // repelled: nobody got in meanwhile
 		"connect":   connect,    // connect NAME FROM TO:PORT: a connection of each family that stays open
 		"alive":     alive,      // alive NAME: both still echo

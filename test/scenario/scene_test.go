@@ -164,7 +164,7 @@ func listen(s *scene, _ *testscript.TestScript, args []string) error {
 	return h.Listen(ports...)
 }
 
-// containerBridge is the bridge of every container.
+// containerBridge is the bridge of containers that name none.
 const containerBridge = "docker0"
 
 func addContainer(s *scene, _ *testscript.TestScript, args []string) error {
@@ -175,11 +175,18 @@ func addContainer(s *scene, _ *testscript.TestScript, args []string) error {
 	if err != nil {
 		return err
 	}
-	ports, err := parsePorts(args[2:])
+	bridge, listening := containerBridge, args[2:]
+	if args[2] == "on" {
+		if err := want(args, 4, -1); err != nil {
+			return err
+		}
+		bridge, listening = args[3], args[4:]
+	}
+	ports, err := parsePorts(listening)
 	if err != nil {
 		return err
 	}
-	made, err := h.Container(args[1], containerBridge)
+	made, err := h.Container(args[1], bridge)
 	if err != nil {
 		return err
 	}

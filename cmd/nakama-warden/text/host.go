@@ -171,6 +171,7 @@ func (p *page) notes(h status.Host) {
 		}
 	}
 	notes = append(notes, h.Firewall.Paths...)
+	notes = append(notes, unmeasured(h.Sample)...)
 	if h.Firewall.EventsLost > 0 {
 		notes = append(notes, fmt.Sprintf("%d events were lost", h.Firewall.EventsLost))
 	}

@@ -47,6 +47,7 @@ func Host(w io.Writer, s Style, h status.Host) error {
 		p.prose(line{lead: "! ", leadColour: yellow, text: need})
 	}
 	p.services(h.Services)
+	p.units(h)
 	p.roster(h)
 	p.refused(h)
 	p.lastDrift(h)

@@ -125,6 +125,7 @@ func needs(h status.Host) []string {
 				g.Name, few(g.Held), orElse(g.HeldReason, "no source names them any more"), g.Name)
 		}
 	}
+	found = append(found, measured(h.Sample)...)
 	if h.Agent.StoreProblem != "" {
 		add("store: %s", h.Agent.StoreProblem)
 	}

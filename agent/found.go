@@ -1,0 +1,155 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nakama-warden/nakama-warden/agent/config"
+	"github.com/nakama-warden/nakama-warden/collector"
+	"github.com/nakama-warden/nakama-warden/enforcer/policy"
+	"github.com/nakama-warden/nakama-warden/status"
+)
+
+// found is what was ever found on this host. It leaves by config only: a service that is not running now is still to be
+// guarded when it starts.
+type found struct {
+	Roles        []string `json:"roles"`
+	MetricsPorts []uint16 `json:"metrics_ports"` // of Nakama, which has no default one
+}
+
+// foundKey is where it is stored.
+const foundKey = "found"
+
+// metricsService is the service whose ports are those that were found, unless the configuration names some.
+const metricsService = "nakama-metrics"
+
+// ErrNoRoles: enforce is declared and auto has found nothing here, now or ever.
+var ErrNoRoles = errors.New("roles: auto with enforce, and no Nakama or CockroachDB was ever found on this host: name the roles, like [nakama], or run it in audit first")
+
+// remembering is where found things are.
+type remembering interface {
+	Get(bucket, key string, into any) (found bool, err error)
+}
+
+func (f found) equal(other found) bool {
+	return slices.Equal(f.Roles, other.Roles) && slices.Equal(f.MetricsPorts, other.MetricsPorts)
+}
+
+// with adds what was found now.
+func (f found) with(roles []string, ports []uint16) found {
+	return found{
+		Roles:        slices.Compact(slices.Sorted(slices.Values(slices.Concat(f.Roles, roles)))),
+		MetricsPorts: slices.Compact(slices.Sorted(slices.Values(slices.Concat(f.MetricsPorts, ports)))),
+	}
+}
+
+func (f found) String() string {
+	text := "found on this host: " + strings.Join(f.Roles, ", ")
+	if len(f.MetricsPorts) > 0 {
+		text += fmt.Sprintf("; Nakama's metrics at %v", f.MetricsPorts)
+	}
+	return text
+}
+
+// load reads the configuration and adds what was found on this host: what auto stands for, and Nakama's metrics ports.
+func load(path string, storage remembering) (*config.Config, error) {
+	cfg, err := config.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	known := storedFound(storage)
+	cfg = cfg.WithPorts(metricsService, known.MetricsPorts)
+	if !cfg.Auto() {
+		return cfg, nil
+	}
+	if len(known.Roles) > 0 {
+		return cfg.WithRoles(known.Roles), nil
+	}
+	if slices.ContainsFunc(cfg.Firewall.Services, func(s policy.Service) bool { return s.Role != "" && s.Mode == policy.Enforce }) {
+		return nil, ErrNoRoles
+	}
+	return cfg, nil
+}
+
+func storedFound(storage remembering) found {
+	var known found
+	if present, err := storage.Get(policyBucket, foundKey, &known); err != nil || !present {
+		return found{}
+	}
+	return known
+}
+
+// newCollector measures what the configuration in force guards.
+func (d *daemon) newCollector() *collector.Collector {
+	return collector.New(collector.Options{
+		Guarded:     func() []collector.Guarded { return guardedPorts(d.configuration()) },
+		Roles:       func() []string { return d.configuration().Roles },
+		Environment: func() string { return d.configuration().Environment },
+		Admits: func(remote netip.Addr, port uint16) bool {
+			return d.enforcer.Snapshot().Wish.Policy.Explain(remote, port).Allowed
+		},
+	})
+}
+
+// guardedPorts are those of every role: what runs here need not be what is declared.
+func guardedPorts(cfg *config.Config) []collector.Guarded {
+	programs := map[string]string{policy.RoleNakama: "nakama", policy.RoleCockroachDB: "cockroach"}
+	var ports []collector.Guarded
+	for _, s := range cfg.Firewall.Services {
+		for _, port := range s.Ports {
+			if s.Protocol == policy.TCP {
+				ports = append(ports, collector.Guarded{Service: s.Name, Role: s.Role, Port: port, Program: programs[s.Role]})
+			}
+		}
+	}
+	return ports
+}
+
+// learnEvery is how soon what was found is guarded.
+const learnEvery = 2 * time.Second
+
+// learn has what is found on this host guarded, as far as the configuration leaves it open, until ctx ends.
+func (d *daemon) learn(ctx context.Context) {
+	ticker := time.NewTicker(learnEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			d.onFound(ctx, d.collector.Roles(), d.collector.MetricsPorts())
+		}
+	}
+}
+
+func (d *daemon) onFound(ctx context.Context, roles []string, ports []uint16) {
+	known := storedFound(d.store)
+	now := known.with(roles, ports)
+	if now.equal(known) {
+		return
+	}
+	if err := d.store.Put(policyBucket, foundKey, now); err != nil {
+		d.o.Log.Warn("what was found is not remembered", "error", err)
+		return
+	}
+	d.journal.Tell(status.Event{Kind: status.KindFound, Summary: now.String(), Fields: map[string]string{"roles": strings.Join(now.Roles, ",")}})
+	err := d.order(ctx, func(ctx context.Context) error {
+		if d.fleetInForce() == nil {
+			return nil // a stored policy is enforced for want of a valid file
+		}
+		cfg, err := load(d.o.ConfigPath, d.store)
+		if err != nil {
+			return err
+		}
+		_, err = d.takeOver(ctx, cfg, now.String())
+		return err
+	})
+	if err != nil && ctx.Err() == nil {
+		d.o.Log.Error("what was found is not guarded", "error", err)
+	}
+}

@@ -1,0 +1,218 @@
+#!/usr/bin/env bash
+# The fence holds: what befalls a host, under a flood from outside, on each grip. /packages has the deb, /tools the flood.
+set -uo pipefail
+. /suite/lib.sh
+. /suite/common-life.sh
+. /suite/flood.sh
+
+state=/var/lib/nakama-warden
+drop_ins=/run/systemd/system/nakama-warden.service.d
+
+# configure GRIP [MODE] writes three lines, and guards beside the console a port whose single packets are counted.
+configure() {
+	cat >/etc/nakama-warden/config.yaml <<-YAML
+		roles: [nakama]
+		environment: testing
+		firewall: {mode: ${2:-enforce}, grip: $1, services: {flooded: {role: nakama, ports: [9999], protocol: udp, from: []}}}
+	YAML
+}
+
+# begin GRIP: the rules stand on that rung.
+begin() {
+	configure "$1"
+	systemctl restart nakama-warden
+	check "$1: enforced on this rung" within 10 enforced_as "$1"
+	check "$1: nobody gets in" within 10 closed
+}
+enforced_as() { enforcing && nakama-warden status -o json | grep -q "\"grip\":\"$1\""; }
+
+# unit NAME LINE… changes the unit; without lines it takes the change back.
+unit() {
+	local name=$1
+	shift
+	mkdir -p $drop_ins
+	rm -f "$drop_ins/$name.conf"
+	(($# == 0)) || printf '%s\n' '[Service]' "$@" >"$drop_ins/$name.conf"
+	systemctl daemon-reload
+}
+
+# unkept: systemd keeps no descriptor, which is what saves the table from a kill.
+unkept() { unit unkept FileDescriptorStoreMax=0; }
+kept() { unit unkept; }
+
+# What befalls.
+
+times() { # times N COMMAND…
+	local n many=$1
+	shift
+	for ((n = 0; n < many; n++)); do "$@" || return; done
+}
+flush() { nft flush ruleset; }
+kill_and_back() { killed_and_back "$(pid)"; }
+kill_and_flush() {
+	local before
+	before=$(pid)
+	flush &
+	kill -KILL "$before"
+	wait $!
+	flush # once more, while nobody is there
+	within 10 another_than "$before"
+}
+restart_nftables() { systemctl restart nftables; }
+hang_and_flush() {
+	local before
+	before=$(pid)
+	kill -STOP "$before"
+	flush
+	within 20 another_than "$before"
+}
+stop_and_start() {
+	systemctl stop nakama-warden && systemctl start nakama-warden && systemctl restart nakama-warden && within 10 enforcing
+}
+flush_while_stopped() { systemctl stop nakama-warden && flush && sleep 0.2 && systemctl start nakama-warden; }
+reload() { systemctl reload nakama-warden; }
+# overflow_and_kill: the daemon is stopped, so that it does not read what fills its sockets.
+overflow_and_kill() {
+	local before
+	before=$(pid)
+	kill -STOP "$before"
+	/tools/overflow "$before" || return
+	kill -KILL "$before"
+	within 10 another_than "$before"
+}
+
+# The story, in parts. Each zero stands beside the control that shows that it could have been more.
+
+watched() {
+	begin watched
+	measure some "watched: 200 × nft flush ruleset" times 200 flush
+	check "watched: repaired" within 10 closed
+	measure any "watched: 50 × kill -9" times 50 kill_and_back
+	measure some "watched: 20 × kill -9 and flush at once" times 20 kill_and_flush
+	measure some "watched: 3 × restart of nftables" times 3 restart_nftables
+	measure some "watched: a hang and a flush, until the watchdog" hang_and_flush
+	check "watched: repaired" within 10 closed
+}
+
+attacked() { # attacked GRIP
+	begin "$1"
+	check "$1: systemd keeps the owning socket" within 5 socket_kept
+	measure none "$1: 200 × nft flush ruleset" times 200 flush
+	measure none "$1: 50 × kill -9" times 50 kill_and_back
+	measure none "$1: 20 × kill -9 and flush at once" times 20 kill_and_flush
+	measure none "$1: 3 × restart of nftables" times 3 restart_nftables
+	measure none "$1: a hang and a flush, until the watchdog" hang_and_flush
+	check "$1: enforced still" within 10 enforced_as "$1"
+}
+
+# Without a descriptor holder an owned table is an orphan for a moment, and a held one is gone with its socket.
+without_a_holder() { # without_a_holder GRIP
+	unkept
+	begin "$1"
+	check "$1: systemd keeps nothing" not socket_kept
+	measure some "control: $1 without a descriptor holder, 5 × kill -9 and flush at once" times 5 kill_and_flush
+	[[ $1 == owned ]] || measure some "control: $1 without a descriptor holder, 5 × kill -9" times 5 kill_and_back
+	kept
+}
+
+stopped() {
+	begin held
+	measure none "stop, start, restart" stop_and_start
+	systemctl stop nakama-warden
+	check "a stop leaves a table" table
+	check "that has no owner" owned_by_nobody
+	check "and refuses" closed
+	systemctl start nakama-warden
+	check "a start takes it over" within 10 enforced_as held
+	measure some "control: a flush while stopped" flush_while_stopped
+	check "a start mends it" within 10 closed
+}
+owned_by_nobody() { table && ! table | grep -E 'flags .*owner|progname'; }
+
+reloaded() {
+	begin owned
+	echo 'firewal: {}' >>/etc/nakama-warden/config.yaml
+	measure none "a reload of a bad configuration" not reload
+	check "stops nothing" active
+	configure auto audit
+	measure some "control: a reload that means it (audit)" reload_until open
+	configure auto
+	check "a reload takes it back" reload_until closed
+}
+reload_until() { reload && within 10 "$@"; }
+
+overflowed() {
+	begin held
+	kill -STOP "$(pid)"
+	check "the owning socket overflows" /tools/overflow "$(pid)"
+	kill -CONT "$(pid)"
+	check "the stored copy stays" socket_kept
+	configure held audit
+	check "a daemon whose buffers overflowed still reloads" reload_until open
+	configure held
+	check "and back" reload_until closed
+	measure none "held: the owning socket overflows, then kill -9" overflow_and_kill
+	# The same daemon, asking systemd to watch the descriptor, as it does when it is not told otherwise.
+	cp /usr/bin/nakama-warden /run/installed
+	LC_ALL=C sed 's/FDPOLL=0/FDPOLL=1/' /run/installed >/run/polled
+	install -m 755 /run/polled /usr/bin/nakama-warden
+	begin held
+	measure some "control: the same with FDPOLL=1" overflow_and_kill
+	install -m 755 /run/installed /usr/bin/nakama-warden
+}
+
+paused() {
+	begin owned
+	kill -STOP "$(pid)"
+	check "a hung daemon goes on refusing" closed
+	nakama-warden pause --for 5s --why test &
+	check "a pause on a hung daemon lets everybody in within 10 s" within 10 open
+	check "and ends by itself" within 15 closed
+	wait $!
+	check "enforced again" within 10 enforced_as owned
+}
+
+invalid() {
+	begin owned
+	echo 'firewal: {}' >/etc/nakama-warden/config.yaml
+	measure none "a restart with an invalid configuration and a stored policy" systemctl restart nakama-warden
+	check "which is enforced" within 10 enforcing
+	systemctl stop nakama-warden
+	flush
+	yes nonsense | head -c 65536 >$state/warden.db
+	configure owned
+	measure some "control: without rules" sleep 0.3
+	systemctl start nakama-warden
+	check "a corrupt store does not keep the rules out" within 10 enforced_as owned
+	measure none "a restart with a store that was corrupt" systemctl restart nakama-warden
+	systemctl stop nakama-warden
+	flush
+	rm -r ${state:?}/*
+	echo 'firewal: {}' >/etc/nakama-warden/config.yaml
+	systemctl start nakama-warden
+	sleep 1 # a restart would have come ten times
+	check "nothing stored and an invalid configuration: status 78" test "$(show ExecMainStatus)" = 78
+	check "not restarted" test "$(show NRestarts)/$(show ActiveState)" = 0/failed
+	check "the network is up" systemctl --quiet is-active network.target
+	measure some "control: nothing to enforce" sleep 0.3
+}
+show() { systemctl show --property="$1" --value nakama-warden; }
+
+apt-get install -qq -y --no-install-recommends /packages/nakama-warden_1.0.0-1_amd64.deb >/dev/null
+a_player_outside
+start_flood
+check "control: without rules the flood arrives" open
+# Fifty deaths of the packaged second would take a minute; a hang would last half of one.
+unit patience RestartSec=100ms WatchdogSec=2s TimeoutAbortSec=1s
+watched
+attacked owned
+attacked held
+without_a_holder owned
+without_a_holder held
+stopped
+reloaded
+overflowed
+paused
+invalid
+print_figures
+closing

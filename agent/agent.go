@@ -166,8 +166,9 @@ func (d *daemon) serve(ctx context.Context, listener controlListener) {
 	}
 	parts.Go(func() { d.serveWeb(ctx) })
 	d.notifyReady()
+	stop := context.AfterFunc(ctx, d.notifyStopping)
+	defer stop()
 	parts.Wait()
-	d.notifyStopping()
 }
 
 // webRetry is how long a web server that could not listen waits: somebody else may have the port for a moment. The

@@ -15,9 +15,9 @@ import (
 	"github.com/nakama-warden/nakama-warden/status"
 )
 
-// found is what was ever found on this host. It leaves by config only: a service that is not running now is still to be
+// discovered is what was ever found on this host. It leaves by config only: a service that is not running now is still to be
 // guarded when it starts.
-type found struct {
+type discovered struct {
 	Roles        []string `json:"roles"`
 	MetricsPorts []uint16 `json:"metrics_ports"` // of Nakama, which has no default one
 }
@@ -36,19 +36,19 @@ type remembering interface {
 	Get(bucket, key string, into any) (found bool, err error)
 }
 
-func (f found) equal(other found) bool {
+func (f discovered) equal(other discovered) bool {
 	return slices.Equal(f.Roles, other.Roles) && slices.Equal(f.MetricsPorts, other.MetricsPorts)
 }
 
 // with adds what was found now.
-func (f found) with(roles []string, ports []uint16) found {
-	return found{
+func (f discovered) with(roles []string, ports []uint16) discovered {
+	return discovered{
 		Roles:        slices.Compact(slices.Sorted(slices.Values(slices.Concat(f.Roles, roles)))),
 		MetricsPorts: slices.Compact(slices.Sorted(slices.Values(slices.Concat(f.MetricsPorts, ports)))),
 	}
 }
 
-func (f found) String() string {
+func (f discovered) String() string {
 	text := "found on this host: " + strings.Join(f.Roles, ", ")
 	if len(f.MetricsPorts) > 0 {
 		text += fmt.Sprintf("; Nakama's metrics at %v", f.MetricsPorts)
@@ -62,7 +62,7 @@ func load(path string, storage remembering) (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	known := storedFound(storage)
+	known := storedDiscoveries(storage)
 	cfg = cfg.WithPorts(metricsService, known.MetricsPorts)
 	if !cfg.Auto() {
 		return cfg, nil
@@ -76,10 +76,10 @@ func load(path string, storage remembering) (*config.Config, error) {
 	return cfg, nil
 }
 
-func storedFound(storage remembering) found {
-	var known found
+func storedDiscoveries(storage remembering) discovered {
+	var known discovered
 	if present, err := storage.Get(policyBucket, foundKey, &known); err != nil || !present {
-		return found{}
+		return discovered{}
 	}
 	return known
 }
@@ -128,7 +128,7 @@ func (d *daemon) learn(ctx context.Context) {
 }
 
 func (d *daemon) onFound(ctx context.Context, roles []string, ports []uint16) {
-	known := storedFound(d.store)
+	known := storedDiscoveries(d.store)
 	now := known.with(roles, ports)
 	if now.equal(known) {
 		return

@@ -64,7 +64,7 @@ func (c *Client) Nakama(ctx context.Context) (status.Application, error) {
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
 	app := status.Application{URL: c.base.JoinPath("/metrics").String(), Time: c.now()}
-	page, err := c.scrape(ctx, "/metrics", nakamaMetrics(c.prefix), isNakama(c.prefix))
+	page, err := c.scrape(ctx, "/metrics", nakamaWords(c.prefix))
 	if err != nil {
 		return failed(app, "read Nakama's metrics", err)
 	}
@@ -79,7 +79,7 @@ func (c *Client) Cockroach(ctx context.Context) (status.Application, error) {
 	defer cancel()
 	app := status.Application{URL: c.base.JoinPath("/_status/vars").String(), Time: c.now()}
 	ready, readyErr := c.ready(ctx)
-	page, err := c.scrape(ctx, "/_status/vars", cockroachMetrics(), nobody)
+	page, err := c.scrape(ctx, "/_status/vars", cockroachWords())
 	if err == nil {
 		page.cockroach(&app)
 	}
@@ -113,7 +113,7 @@ func (c *Client) ready(ctx context.Context) (bool, error) {
 	return false, fmt.Errorf("GET %s: answered %d", response.Request.URL, response.StatusCode)
 }
 
-func (c *Client) scrape(ctx context.Context, path string, wanted map[string]metric, mine func([]byte) bool) (page, error) {
+func (c *Client) scrape(ctx context.Context, path string, words vocabulary) (page, error) {
 	response, err := c.get(ctx, path, "")
 	if err != nil {
 		return page{}, err
@@ -122,7 +122,7 @@ func (c *Client) scrape(ctx context.Context, path string, wanted map[string]metr
 	if response.StatusCode != http.StatusOK {
 		return page{}, fmt.Errorf("GET %s: answered %d", response.Request.URL, response.StatusCode)
 	}
-	read, err := readPage(response.Body, wanted, mine)
+	read, err := readPage(response.Body, words)
 	if err != nil {
 		return page{}, fmt.Errorf("GET %s: %w", response.Request.URL, err)
 	}

@@ -2,9 +2,9 @@ package application
 
 import "github.com/nakama-warden/nakama-warden/status"
 
-// cockroachMetrics are the signals that operators of CockroachDB know (facts: observability). A node tells some once and
+// cockroachWords are the signals that operators of CockroachDB know (facts: observability). A node tells some once and
 // others once per store or tenant.
-func cockroachMetrics() map[string]metric {
+func cockroachWords() vocabulary {
 	wanted := map[string]metric{}
 	use := func(merge func(a, b float64) float64, names ...string) {
 		for _, name := range names {
@@ -15,7 +15,7 @@ func cockroachMetrics() map[string]metric {
 	use(sum, "ranges_unavailable", "ranges_underreplicated", "capacity", "capacity_available", "sql_conns", "storage_write_stalls")
 	use(soonest, "security_certificate_expiration_ca", "security_certificate_expiration_node", "security_certificate_expiration_ui")
 	wanted["clock_offset_meannanos"] = metric{name: "clock_offset_meannanos", merge: furthest, signed: true}
-	return wanted
+	return vocabulary{metrics: wanted} // the signals themselves are the mark
 }
 
 // cockroach fills in what a page of CockroachDB says. An expiration of 0 means that there is no such certificate.
@@ -32,9 +32,6 @@ func (p page) cockroach(app *status.Application) {
 		app.Problem = "no metric of CockroachDB's: is another program on this port?"
 	}
 }
-
-// nobody: the signals themselves tell whether a page is CockroachDB's.
-func nobody([]byte) bool { return false }
 
 func sum(a, b float64) float64 { return a + b }
 

@@ -1,9 +1,7 @@
 package application
 
 import (
-	"bytes"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/nakama-warden/nakama-warden/status"
@@ -41,8 +39,9 @@ func metricPrefix(prefix string) string {
 	}, prefix)
 }
 
-// nakamaMetrics are those that are used, by their names on the page. An empty metrics.prefix leaves the bare names.
-func nakamaMetrics(prefix string) map[string]metric {
+// nakamaWords are Nakama's. An empty metrics.prefix leaves the bare names, of which the marks are what every Nakama reports;
+// the names of the runtime are those of any Go program.
+func nakamaWords(prefix string) vocabulary {
 	wanted := map[string]metric{}
 	for _, name := range []string{"sessions", "presences", "socket_ws_opened", "socket_ws_closed"} {
 		m := metric{name: "nakama_" + name, merge: highest}
@@ -53,16 +52,7 @@ func nakamaMetrics(prefix string) map[string]metric {
 	for _, name := range runtime {
 		wanted[name] = metric{name: name, merge: highest}
 	}
-	return wanted
-}
-
-// isNakama knows a name that only Nakama has; any other Go program has the same names of the runtime. Without a prefix,
-// these are what every Nakama reports.
-func isNakama(prefix string) func(name []byte) bool {
-	marks := [][]byte{[]byte(prefix + "_"), []byte("matchmaker_"), []byte("overall_")}
-	return func(name []byte) bool {
-		return slices.ContainsFunc(marks, func(mark []byte) bool { return bytes.HasPrefix(name, mark) })
-	}
+	return vocabulary{wanted, []string{prefix + "_", "matchmaker_", "overall_"}}
 }
 
 // nakama fills in what a page of Nakama says. Its gauges are absent until the first session, and so 0, but only if the
@@ -71,7 +61,7 @@ func (p page) nakama(app *status.Application, prefix string) {
 	app.Problem = p.problem()
 	app.Sessions, app.Presences = p.count(sessions), p.count(presences)
 	app.Values = p.values
-	if !p.mine {
+	if !p.marked {
 		app.Problem = also(app.Problem, fmt.Sprintf("no metric begins with %s_: is metrics.prefix another, or is this not Nakama?", prefix))
 		return
 	}

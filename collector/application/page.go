@@ -32,16 +32,22 @@ type metric struct {
 	signed bool
 }
 
+// vocabulary is what to look for on a page.
+type vocabulary struct {
+	metrics map[string]metric // by their names on the page
+	marks   []string          // beginnings of names that only this application has
+}
+
 // page is what was read: values by metric, and what could not be believed.
 type page struct {
 	values map[string]float64
 	doubts map[string]string
-	mine   bool // a name on the page is one that only the application asked has
+	marked bool // one of the vocabulary's marks was on it
 }
 
-// readPage picks the wanted series out of a metrics page. Pages of CockroachDB have megabytes of histograms: they are
+// readPage picks the series that are used out of a metrics page. Pages of CockroachDB have megabytes of histograms: they are
 // never held whole, and the parser sees only what was picked.
-func readPage(body io.Reader, wanted map[string]metric, mine func(name []byte) bool) (page, error) {
+func readPage(body io.Reader, words vocabulary) (page, error) {
 	read := page{values: map[string]float64{}, doubts: map[string]string{}}
 	limited := &io.LimitedReader{R: body, N: maxPage + 1}
 	lines := bufio.NewReaderSize(limited, maxLine)
@@ -63,8 +69,8 @@ func readPage(body io.Reader, wanted map[string]metric, mine func(name []byte) b
 				return page{}, fmt.Errorf("line %d is no metric: %.40q", number, text)
 			}
 			samples++
-			read.mine = read.mine || mine(name)
-			if _, use := wanted[string(name)]; use {
+			read.marked = read.marked || words.mark(name)
+			if _, use := words.metrics[string(name)]; use {
 				kept = append(kept, line...)
 			}
 		}
@@ -77,8 +83,12 @@ func readPage(body io.Reader, wanted map[string]metric, mine func(name []byte) b
 		if samples == 0 {
 			return page{}, errors.New("holds no metrics")
 		}
-		return read, read.take(kept, wanted)
+		return read, read.take(kept, words.metrics)
 	}
+}
+
+func (v vocabulary) mark(name []byte) bool {
+	return slices.ContainsFunc(v.marks, func(mark string) bool { return strings.HasPrefix(string(name), mark) })
 }
 
 // nameOf returns the name that a sample begins with, or nil where none is.

@@ -123,6 +123,9 @@ func (l Local) Apply(ctx context.Context, r status.ApplyRequest) (status.Applied
 	if err != nil {
 		return status.Applied{}, err
 	}
+	if err := checkForwarded(ctx, a.config); err != nil {
+		return status.Applied{}, errors.Join(err, a.store.Close())
+	}
 	applied := status.Applied{Changes: []string{}}
 	err = withTable(ctx, func(table *kernel.Table) error {
 		change, err := a.change(ctx, table)

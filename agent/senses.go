@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/nakama-warden/nakama-warden/agent/config"
 	"github.com/nakama-warden/nakama-warden/enforcer"
-	"github.com/nakama-warden/nakama-warden/enforcer/connections"
 	"github.com/nakama-warden/nakama-warden/enforcer/culprit"
 	"github.com/nakama-warden/nakama-warden/enforcer/kernel"
 	"github.com/nakama-warden/nakama-warden/enforcer/paths"
@@ -149,47 +147,4 @@ func (d *daemon) storeBook() {
 	if err := d.store.Put(refusalsBucket, bookKey, d.book.Dump()); err != nil {
 		d.o.Log.Warn("who was refused is not remembered over a restart", "error", err)
 	}
-}
-
-// cut ends the connections of those whom the policy refuses: their packets are refused already, but the server would
-// hold their sockets, and their memory, until it gives up.
-func (d *daemon) cut(ctx context.Context, p policy.Policy) {
-	refused, err := refusedConnections(ctx, p)
-	if err == nil && len(refused) > 0 {
-		var ended int
-		if ended, err = connections.Destroy(ctx, connections.Own(), refused); ended > 0 {
-			d.journal.Tell(cutEvent(p, refused, ended))
-		}
-	}
-	d.senses.mu.Lock()
-	defer d.senses.mu.Unlock()
-	d.cutOff = ""
-	if err != nil && ctx.Err() == nil {
-		d.cutOff = "open connections of refused sources cannot be ended (their packets are refused): " + err.Error()
-	}
-}
-
-// refusedConnections are the open connections to enforced services that the policy refuses. Those into containers have
-// their sockets in another namespace: their packets are refused, their sockets end by themselves.
-func refusedConnections(ctx context.Context, p policy.Policy) ([]connections.Connection, error) {
-	ports := p.EnforcedPorts()
-	if len(ports) == 0 {
-		return nil, nil
-	}
-	open, err := connections.List(ctx, connections.Own(), ports)
-	return connections.NotAllowed(open, func(remote netip.Addr, port uint16) bool { return !p.Refuses(remote, port) }), err
-}
-
-func cutEvent(p policy.Policy, refused []connections.Connection, ended int) status.Event {
-	cuts := cutsOf(p, refused)
-	fields := map[string]string{"connections": fmt.Sprint(ended)}
-	for i, c := range cuts {
-		if i == 10 {
-			fields["more"] = fmt.Sprint(len(cuts) - i)
-			break
-		}
-		fields[fmt.Sprintf("source_%d", i+1)] = fmt.Sprintf("%s from %s (%d)", c.Service, c.Source, c.Connections)
-	}
-	return status.Event{Kind: status.KindCut, Fields: fields,
-		Summary: fmt.Sprintf("%d open connections of %d sources without permission were ended", ended, len(cuts))}
 }

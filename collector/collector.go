@@ -44,7 +44,7 @@ type Collector struct {
 
 	searching         // owned by Run
 	units     []*unit // owned by Run
-	scrapes   scrapes
+	scrapes   *scrapes
 
 	mu           sync.Mutex // guards what follows
 	latest       *status.Sample
@@ -60,7 +60,7 @@ func New(o Options) *Collector {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Collector{o: o, scrapes: newScrapes(), searching: searching{finder: discovery.New(discovery.Options{Proc: o.Proc})}}
+	return &Collector{o: o, scrapes: newScrapes(o.Now), searching: searching{finder: discovery.New(discovery.Options{Proc: o.Proc})}}
 }
 
 // Latest is the last sample; nil before the first.

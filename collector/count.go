@@ -2,6 +2,7 @@ package collector
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"github.com/nakama-warden/nakama-warden/collector/sockdiag"
@@ -23,13 +24,28 @@ const (
 	howLast        = "last"        // as counted last: nothing cheaper tells
 )
 
+// counter counts the connections to some ports: a sockdiag.Counter.
+type counter interface {
+	Ports() []uint16
+	Count(context.Context, []sockdiag.Counts) error
+	Remotes(context.Context, uint16) (map[netip.Addr]uint64, error)
+	Close() error
+}
+
 // tally follows the connections of one unit between exact counts.
 type tally struct {
-	counter *sockdiag.Counter
-	counts  []sockdiag.Counts // of counter.Ports(), at the last exact count
+	counter counter // nil: connections cannot be counted
+	clock   func() time.Time
+	// steady: but for its connections, the process keeps the number of its descriptors, as a Nakama does. A database
+	// opens and closes files all the time.
+	steady bool
+
+	counts  []sockdiag.Counts // of counter.Ports(), at the last exact count; nil before the first
 	exactAt time.Time
-	nextAt  time.Time
 	at      vital // what was cheap to read then
+
+	triedAt time.Time
+	nextAt  time.Time
 }
 
 // vital is what is read every second.
@@ -39,23 +55,21 @@ type vital struct {
 	estabKnown  bool
 }
 
-// exact counts if it is time.
+// exact counts if it is time, or if the clock was set back.
 func (t *tally) exact(ctx context.Context, now time.Time, read func() vital) error {
-	if t.counter == nil || now.Before(t.nextAt) && !now.Before(t.exactAt) {
+	if now.Before(t.nextAt) && !now.Before(t.triedAt) {
 		return nil
 	}
 	before := read()
-	began := time.Now()
-	if t.counts == nil {
-		t.counts = make([]sockdiag.Counts, len(t.counter.Ports()))
-	}
-	err := t.counter.Count(ctx, t.counts)
-	cost := time.Since(began)
-	t.nextAt = now.Add(max(exactAtLeast, time.Duration(float64(cost)/exactShare)))
+	counts := make([]sockdiag.Counts, len(t.counter.Ports()))
+	began := t.clock()
+	err := t.counter.Count(ctx, counts)
+	cost := t.clock().Sub(began)
+	t.triedAt, t.nextAt = now, now.Add(max(exactAtLeast, time.Duration(float64(cost)/exactShare)))
 	if err != nil {
 		return err
 	}
-	t.exactAt, t.at = now, before
+	t.counts, t.exactAt, t.at = counts, now, before
 	return nil
 }
 
@@ -94,7 +108,7 @@ func (t *tally) change(now time.Time, v vital) (int64, string) {
 	switch {
 	case now.Equal(t.exactAt):
 		return 0, howExact
-	case v.descriptors > 0 && t.at.descriptors > 0:
+	case t.steady && v.descriptors > 0 && t.at.descriptors > 0:
 		return int64(v.descriptors) - int64(t.at.descriptors), howDerived
 	case v.estabKnown && t.at.estabKnown:
 		return int64(v.established) - int64(t.at.established), howEstablished

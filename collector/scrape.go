@@ -3,8 +3,10 @@ package collector
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -25,28 +27,29 @@ const (
 
 // scrapes asks applications for their metrics, beside the tick: they may be slow.
 type scrapes struct {
-	*asked
+	now func() time.Time
 	ask func(context.Context, target) (status.Application, error)
+
+	mu      sync.Mutex // guards what follows
+	targets []target
+	answers map[target]status.Application // of targets only
 }
 
-// target is an application that can be asked.
+// target is an application that can be asked. A successor of the process is another one: an answer is that of whom was
+// asked.
 type target struct {
-	unit, role string
+	role       string
+	pid        int
+	startTicks uint64
 	address    netip.AddrPort
 }
 
-type asked struct {
-	mu      sync.Mutex // guards what follows
-	targets []target
-	answers map[string]status.Application // by unit
-}
-
-func newScrapes() scrapes {
-	return scrapes{asked: &asked{answers: map[string]status.Application{}}, ask: ask}
+func newScrapes(now func() time.Time) *scrapes {
+	return &scrapes{now: now, ask: ask, answers: map[target]status.Application{}}
 }
 
 // want names the units to ask from now on.
-func (s scrapes) want(units []*unit) {
+func (s *scrapes) want(units []*unit) {
 	var targets []target
 	for _, u := range units {
 		if t, ok := targetOf(u.Found); ok {
@@ -56,6 +59,7 @@ func (s scrapes) want(units []*unit) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.targets = targets
+	maps.DeleteFunc(s.answers, func(t target, _ status.Application) bool { return !slices.Contains(targets, t) })
 }
 
 // cockroachHTTP is CockroachDB's default port for metrics and health.
@@ -71,19 +75,20 @@ func targetOf(f discovery.Found) (target, bool) {
 	if port == 0 || !reachable || !f.Own {
 		return target{}, false
 	}
-	return target{unit: f.Unit, role: f.Role, address: address}, true
+	return target{role: f.Role, pid: f.PID, startTicks: f.StartTicks, address: address}, true
 }
 
-// of is what a unit's application said last.
-func (s scrapes) of(unit string) (status.Application, bool) {
+// of is what a process said last.
+func (s *scrapes) of(f discovery.Found) (status.Application, bool) {
+	t, _ := targetOf(f)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a, known := s.answers[unit]
+	a, known := s.answers[t]
 	return a, known
 }
 
 // run asks until ctx ends.
-func (s scrapes) run(ctx context.Context) {
+func (s *scrapes) run(ctx context.Context) {
 	ticker := time.NewTicker(scrapeEvery)
 	defer ticker.Stop()
 	first := time.NewTimer(2 * tick) // after the first search
@@ -100,7 +105,7 @@ func (s scrapes) run(ctx context.Context) {
 }
 
 // round asks everybody at once: one that hangs holds up nobody else.
-func (s scrapes) round(ctx context.Context) {
+func (s *scrapes) round(ctx context.Context) {
 	s.mu.Lock()
 	targets := s.targets
 	s.mu.Unlock()
@@ -112,22 +117,23 @@ func (s scrapes) round(ctx context.Context) {
 }
 
 // answer keeps what an application said; a failure keeps the answer before it for a while, with the problem.
-func (s scrapes) answer(ctx context.Context, t target) {
+func (s *scrapes) answer(ctx context.Context, t target) {
 	ctx, cancel := context.WithTimeout(ctx, scrapeWithin)
 	defer cancel()
 	a, err := s.ask(ctx, t)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err == nil {
-		s.answers[t.unit] = a
-		return
+	if !slices.Contains(s.targets, t) {
+		return // it ended meanwhile
 	}
-	last := s.answers[t.unit]
-	if time.Since(last.Time) > staleAfter {
-		last = status.Application{URL: a.URL, Time: last.Time}
+	if err != nil {
+		last := s.answers[t]
+		if s.now().Sub(last.Time) > staleAfter {
+			last = status.Application{URL: a.URL, Time: last.Time}
+		}
+		last.Problem, a = err.Error(), last
 	}
-	last.Problem = err.Error()
-	s.answers[t.unit] = last
+	s.answers[t] = a
 }
 
 func ask(ctx context.Context, t target) (status.Application, error) {

@@ -3,7 +3,8 @@ package collector
 import (
 	"context"
 	"fmt"
-	"os"
+	"net"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -17,7 +18,9 @@ type searching struct {
 	follower discovery.Follower
 	machine  status.Machine
 	holders  []discovery.Holder
-	problems []string
+	// addresses are the host's own: who comes from there is the host.
+	addresses []netip.Addr
+	problems  []string
 }
 
 // search finds the services, and reads of each and of the host what changes seldom.
@@ -41,6 +44,8 @@ func (c *Collector) search(ctx context.Context) {
 	problem("look for who holds ports", err)
 	c.problems = append(c.problems, blind...)
 	c.holders = holders
+	c.addresses, err = ownAddresses()
+	problem("read the host's addresses", err)
 
 	roles := c.o.Roles()
 	machine.Sharing = discovery.RolesShareHost(roles, c.o.Environment())
@@ -52,6 +57,17 @@ func (c *Collector) search(ctx context.Context) {
 	slices.Sort(c.problems)
 	c.problems = slices.Compact(c.problems)
 	c.scrapes.want(c.units)
+}
+
+func ownAddresses() ([]netip.Addr, error) {
+	networks, err := net.InterfaceAddrs()
+	var own []netip.Addr
+	for _, network := range networks {
+		if prefix, err := netip.ParsePrefix(network.String()); err == nil {
+			own = append(own, prefix.Addr().Unmap())
+		}
+	}
+	return own, err
 }
 
 func guardedPorts(guarded []Guarded) []discovery.Guarded {
@@ -67,14 +83,14 @@ func (c *Collector) follow(running []discovery.Found) {
 	var units []*unit
 	for _, f := range running {
 		i := slices.IndexFunc(c.units, func(u *unit) bool {
-			return !u.gone && u.PID == f.PID && u.StartTicks == f.StartTicks && slices.Equal(u.Listens, f.Listens)
+			return !u.gone && u.PID == f.PID && u.StartTicks == f.StartTicks && u.NetNS == f.NetNS
 		})
-		if i < 0 {
-			units = append(units, c.newUnit(f))
-			continue
+		u := &unit{proc: c.o.Proc, problems: map[string]string{}}
+		if i >= 0 {
+			u = c.units[i]
 		}
-		units = append(units, c.units[i])
-		c.units[i].Found = f
+		u.Found = f
+		units = append(units, u)
 	}
 	for _, u := range c.units {
 		if !slices.Contains(units, u) {
@@ -102,19 +118,16 @@ func (c *Collector) rememberRoles(running []discovery.Found) {
 
 // vanished says that a process has ended since the last search: then the next is due at once.
 func (c *Collector) vanished() bool {
-	for _, u := range c.units {
-		if _, err := os.Stat(fmt.Sprintf("%s/%d", c.o.Proc, u.PID)); err != nil || u.gone {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(c.units, func(u *unit) bool { return u.gone || !u.alive() })
 }
 
 // sample measures and publishes.
 func (c *Collector) sample(ctx context.Context, now time.Time) {
 	s := &status.Sample{Time: now, Machine: c.machine, Problems: slices.Clone(c.problems)}
 	for _, u := range c.units {
-		s.Units = append(s.Units, u.sample(ctx, c, now))
+		if measured := u.sample(ctx, c, now); !u.gone {
+			s.Units = append(s.Units, measured)
+		}
 	}
 	for _, h := range c.holders {
 		s.Held = append(s.Held, status.Holder{Service: h.Service, Port: h.Port, Program: h.Program, PID: h.PID})

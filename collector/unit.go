@@ -1,13 +1,18 @@
 package collector
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/netip"
+	"os"
 	"slices"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/nakama-warden/nakama-warden/collector/application"
 	"github.com/nakama-warden/nakama-warden/collector/cgroup"
@@ -20,6 +25,7 @@ import (
 type unit struct {
 	discovery.Found
 	tally
+	proc string
 
 	limits   cgroup.Limits
 	goLimit  uint64
@@ -28,26 +34,29 @@ type unit struct {
 	misfit   string // CockroachDB's caches do not fit
 
 	problems map[string]string // by what was tried
-	gone     bool
+	gone     bool              // it ended; the next search tells what became of it
 }
 
 // portsCounted is the most ports of one process that are counted.
 const portsCounted = 16
 
-// newUnit makes a unit and its counter.
-func (c *Collector) newUnit(f discovery.Found) *unit {
-	u := &unit{Found: f, problems: map[string]string{}}
-	ports := u.guardedPorts(c.o.Guarded())
-	ns := sockdiag.Own()
-	if !f.Own {
-		ns = sockdiag.OfProcess(f.PID)
+// count opens a counter of the ports that are guarded now, unless it is open.
+func (u *unit) count(guarded []Guarded, clock func() time.Time) {
+	ports := u.guardedPorts(guarded)
+	if u.counter != nil && slices.Equal(u.counter.Ports(), ports) {
+		return
 	}
-	counter, err := sockdiag.Open(ns, ports)
+	u.close()
+	u.tally = tally{clock: clock, steady: u.Role == discovery.RoleNakama}
+	ns := sockdiag.Own()
+	if !u.Own {
+		ns = sockdiag.OfProcess(u.PID)
+	}
+	opened, err := sockdiag.Open(ns, ports)
 	u.note("count connections", err)
 	if err == nil {
-		u.counter = counter
+		u.counter = opened
 	}
-	return u
 }
 
 // guardedPorts are the ports of its role's services that the process listens on; where it listens on none of them, all
@@ -65,27 +74,33 @@ func (u *unit) guardedPorts(guarded []Guarded) []uint16 {
 	return ports[:min(len(ports), portsCounted)]
 }
 
-// note keeps what could not be done, until it can.
+// note keeps what could not be done, until it can. What a process takes with it when it ends is no problem.
 func (u *unit) note(what string, err error) {
-	if err == nil {
+	switch {
+	case err == nil:
 		delete(u.problems, what)
-		return
+	case (errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH)) && !u.alive():
+		u.gone = true
+	default:
+		u.problems[what] = fmt.Sprintf("%s: %v", what, err)
 	}
-	if errors.Is(err, fs.ErrNotExist) {
-		u.gone = true // between two reads; the next search tells
-		return
-	}
-	u.problems[what] = fmt.Sprintf("%s: %v", what, err)
+}
+
+func (u *unit) alive() bool {
+	_, err := os.Stat(fmt.Sprintf("%s/%d", u.proc, u.PID))
+	return err == nil
 }
 
 func (u *unit) close() {
 	if u.counter != nil {
 		_ = u.counter.Close() // nothing was written
+		u.counter = nil
 	}
 }
 
 // learn reads what changes seldom.
 func (u *unit) learn(ctx context.Context, c *Collector, machine status.Machine) {
+	u.count(c.o.Guarded(), c.o.Now)
 	var err error
 	u.limits, err = cgroup.Read(c.o.Proc, u.PID, machine.MemoryTotal)
 	u.note("read the memory limit", err)
@@ -109,44 +124,37 @@ func (u *unit) learn(ctx context.Context, c *Collector, machine status.Machine) 
 	}
 }
 
-// learnClients finds who is connected to the database against the policy.
+// learnClients finds who is connected to the database against the policy. The host itself always may.
 func (u *unit) learnClients(ctx context.Context, c *Collector) {
 	u.clients = nil
 	if u.counter == nil || c.o.Admits == nil {
 		return
 	}
+	unexpected := map[netip.Addr]uint64{}
 	for _, port := range u.counter.Ports() {
 		remotes, err := u.counter.Remotes(ctx, port)
 		u.note("see who is connected", err)
 		for addr, n := range remotes {
-			if !addr.IsLoopback() && !c.o.Admits(addr, port) {
-				u.clients = append(u.clients, status.Client{Address: addr.String(), Connections: n})
+			if !addr.IsLoopback() && !slices.Contains(c.addresses, addr) && !c.o.Admits(addr, port) {
+				unexpected[addr] += n
 			}
 		}
 	}
-	slices.SortFunc(u.clients, func(a, b status.Client) int {
-		if a.Connections != b.Connections {
-			return int(int64(b.Connections) - int64(a.Connections))
-		}
-		return compareText(a.Address, b.Address)
-	})
-}
-
-func compareText(a, b string) int {
-	x, errX := netip.ParseAddr(a)
-	y, errY := netip.ParseAddr(b)
-	if errX != nil || errY != nil {
-		return 0
+	most := func(a, b netip.Addr) int {
+		return cmp.Or(cmp.Compare(unexpected[b], unexpected[a]), a.Compare(b))
 	}
-	return x.Compare(y)
+	for _, addr := range slices.SortedFunc(maps.Keys(unexpected), most) {
+		u.clients = append(u.clients, status.Client{Address: addr.String(), Connections: unexpected[addr]})
+	}
 }
 
 // sample is the unit now.
 func (u *unit) sample(ctx context.Context, c *Collector, now time.Time) status.Unit {
 	read := func() vital { return readVital(c.o.Proc, u.PID) }
-	err := u.exact(ctx, now, read)
-	if ctx.Err() == nil {
-		u.note("count connections", err)
+	if u.counter != nil {
+		if err := u.exact(ctx, now, read); ctx.Err() == nil {
+			u.note("count connections", err)
+		}
 	}
 	v := read()
 	r, err := readResident(c.o.Proc, u.PID)
@@ -163,7 +171,7 @@ func (u *unit) sample(ctx context.Context, c *Collector, now time.Time) status.U
 		s.Files = &status.Level{Used: v.descriptors, Limit: u.maxFiles}
 	}
 	nameServices(s.Ports, u.Role, c.o.Guarded())
-	if app, known := c.scrapes.of(u.Unit); known {
+	if app, known := c.scrapes.of(u.Found); known {
 		s.Application = &app
 		if ceiling, known := application.Ceiling(app, r.file); known {
 			s.Memory.Ceiling = ceiling

@@ -103,8 +103,11 @@ const (
 	aroundAtMost = 200 * time.Millisecond
 	// aroundAgain is when they are read once more: a program begins to listen some time after its container has a network.
 	aroundAgain = 3 * time.Second
-	// aroundShare bounds the part of a core that looking around may take, however often something changes.
+	// aroundShare bounds the part of a core that looking around may take, however often something changes, but for
+	// aroundBurst of owed pauses: on a busy host a look takes a tenth of a second, and a container that starts some seconds
+	// after another must not be open until its turn comes.
 	aroundShare = 0.02
+	aroundBurst = 30 * time.Second
 )
 
 // reconsiderAround applies the wish anew if the surroundings ask for another ruleset.
@@ -114,7 +117,7 @@ func (e *Enforcer) reconsiderAround(ctx context.Context) {
 	}
 	began := time.Now()
 	around, found, err := e.lookAround(ctx, e.wish.Policy)
-	e.aroundCost = time.Since(began)
+	e.looked(began, time.Now())
 	if err != nil {
 		return // the next event, or the next verification, looks again
 	}
@@ -125,9 +128,20 @@ func (e *Enforcer) reconsiderAround(ctx context.Context) {
 	}
 }
 
+// looked notes the pause that is owed for a look.
+func (e *Enforcer) looked(began, ended time.Time) {
+	e.aroundOwed = e.owed(began) + time.Duration(float64(ended.Sub(began))/aroundShare)
+	e.aroundLooked = ended
+}
+
+// owed is what is left of it.
+func (e *Enforcer) owed(now time.Time) time.Duration {
+	return max(0, e.aroundOwed-now.Sub(e.aroundLooked))
+}
+
 // aroundPause is how long a change waits to be looked at.
 func (e *Enforcer) aroundPause() time.Duration {
-	return max(aroundAtMost, time.Duration(float64(e.aroundCost)/aroundShare))
+	return max(aroundAtMost, e.owed(time.Now())-aroundBurst)
 }
 
 // exposed says why a service is not behind our hooks, as far as its listeners were seen. An agent in another namespace is

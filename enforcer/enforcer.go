@@ -55,8 +55,9 @@ type Options struct {
 	Identify func(w kernel.Writer, at time.Time) culprit.Person
 	// Look finds the ways by which packets reach the guarded ports beside the ports themselves.
 	Look func(context.Context, []paths.Guarded) (paths.Found, error)
-	// Cut ends the open connections of those whom the policy refuses. It runs beside the loop, after a commit.
-	Cut func(context.Context, policy.Policy)
+	// Cut ends the open connections, to this host and to the listeners in containers, of those whom the policy refuses. It
+	// runs beside the loop, after a commit.
+	Cut func(context.Context, policy.Policy, []paths.Listener)
 	// LogGroup is the NFLOG group that hears of refusals; 0: nobody does.
 	LogGroup uint16
 }
@@ -65,7 +66,7 @@ type Options struct {
 type Enforcer struct {
 	table Table
 	o     Options
-	cuts  chan policy.Policy // holds the newest only
+	cuts  chan sentence // holds the newest only
 
 	wishes   chan Wish    // holds the newest only
 	requests chan request // what others ask the loop to do
@@ -85,6 +86,12 @@ type Snapshot struct {
 	Beat     time.Time // the last time the loop came round
 }
 
+// sentence says whose connections are to end.
+type sentence struct {
+	policy    policy.Policy
+	listeners []paths.Listener
+}
+
 // request is a piece of work for the goroutine that owns the state.
 type request struct {
 	work func(context.Context) // ends with the loop, not with who asked: a commit is not cut in the middle
@@ -100,7 +107,7 @@ func New(table Table, o Options) *Enforcer {
 	e := &Enforcer{
 		table:    table,
 		o:        o,
-		cuts:     make(chan policy.Policy, 1),
+		cuts:     make(chan sentence, 1),
 		wishes:   make(chan Wish, 1),
 		requests: make(chan request),
 		ended:    make(chan struct{}),

@@ -20,14 +20,15 @@ type keeper struct {
 	wished    bool
 	withdrawn string // the state that a person put the rules out into; empty: they are to be in
 
-	ruleset    ruleset.Ruleset // what was committed last
-	around     ruleset.Surroundings
-	found      paths.Found // by what ways packets come
-	aroundCost time.Duration
-	inForce    bool // ruleset was committed by this process and not failed since
-	behind     bool // ruleset is not yet the wish's
-	verified   bool
-	problem    string
+	ruleset      ruleset.Ruleset // what was committed last
+	around       ruleset.Surroundings
+	found        paths.Found   // by what ways packets come
+	aroundLooked time.Time     // when the ways were looked at last …
+	aroundOwed   time.Duration // … and what pause was owed for it then
+	inForce      bool          // ruleset was committed by this process and not failed since
+	behind       bool          // ruleset is not yet the wish's
+	verified     bool
+	problem      string
 
 	lastVerified time.Time
 	verifyAt     time.Time
@@ -83,7 +84,7 @@ func (e *Enforcer) apply(ctx context.Context) (changes []string, err error) {
 		return nil, err
 	}
 	e.ruleset, e.around, e.found, e.inForce, e.behind, e.problem = want, around, found, true, false, ""
-	replaceNewest(e.cuts, e.wish.Policy)
+	replaceNewest(e.cuts, sentence{e.wish.Policy, found.Listeners})
 	if err == nil {
 		err = e.readBack(ctx)
 	}

@@ -131,9 +131,9 @@ func (e *Enforcer) cut(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case p := <-e.cuts:
+		case s := <-e.cuts:
 			if e.o.Cut != nil {
-				e.o.Cut(ctx, p)
+				e.o.Cut(ctx, s.policy, s.listeners)
 			}
 		}
 	}

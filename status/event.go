@@ -27,7 +27,6 @@ const (
 	KindDrift          = "drift"
 	KindDriftFight     = "drift_fight"
 	KindCommitFailed   = "commit_failed"
-	KindGripLost       = "grip_lost"
 	KindConfigReloaded = "config_reloaded"
 	KindConfigInvalid  = "config_invalid"
 	KindFound          = "found"

@@ -184,7 +184,7 @@ func levelOf(kind string) slog.Level {
 	switch kind {
 	case status.KindCommitFailed, status.KindConfigInvalid:
 		return slog.LevelError
-	case status.KindDrift, status.KindDriftFight, status.KindGripLost:
+	case status.KindDrift, status.KindDriftFight:
 		return slog.LevelWarn
 	default:
 		return slog.LevelInfo

@@ -96,7 +96,7 @@ func TestAnEventIsLoggedAndStored(t *testing.T) {
 
 func TestLevels(t *testing.T) {
 	for kind, want := range map[string]slog.Level{
-		status.KindDrift: slog.LevelWarn, status.KindDriftFight: slog.LevelWarn, status.KindGripLost: slog.LevelWarn,
+		status.KindDrift: slog.LevelWarn, status.KindDriftFight: slog.LevelWarn,
 		status.KindCommitFailed: slog.LevelError, status.KindConfigInvalid: slog.LevelError,
 		status.KindStarted: slog.LevelInfo, status.KindRosterChanged: slog.LevelInfo, "unheard of": slog.LevelInfo,
 	} {

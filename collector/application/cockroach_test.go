@@ -6,7 +6,6 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -83,8 +82,7 @@ func TestCockroachStates(t *testing.T) {
 
 // Go's server refuses plain HTTP on a TLS port with 400 and a sentence.
 func TestCockroachOverTLS(t *testing.T) {
-	server := httptest.NewTLSServer(node("sys_uptime 5\n", http.StatusOK))
-	defer server.Close()
+	server := serveTLS(t, node("sys_uptime 5\n", http.StatusOK))
 	app, err := client(t, Target{Base: strings.Replace(server.URL, "https:", "http:", 1)}).Cockroach(t.Context())
 	if err != nil || app.Problem != "" || app.Ready == nil || app.Values["sys_uptime"] != 5 {
 		t.Errorf("application %+v, %v", app, err)
@@ -93,8 +91,7 @@ func TestCockroachOverTLS(t *testing.T) {
 
 // A CockroachDB with certificates answers plain and TLS on one port: plain /health is answered, the rest redirected.
 func TestCockroachRedirectsToTLS(t *testing.T) {
-	secure := httptest.NewTLSServer(node("sys_uptime 5\n", http.StatusOK))
-	defer secure.Close()
+	secure := serveTLS(t, node("sys_uptime 5\n", http.StatusOK))
 	plain := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "https://"+r.Host+r.RequestURI, http.StatusTemporaryRedirect)
 	}))
@@ -158,8 +155,7 @@ func lead(conn net.Conn, plain, secure string) {
 
 // Only towards loopback is a certificate of an unknown authority good enough.
 func TestCertificates(t *testing.T) {
-	server := httptest.NewTLSServer(node("sys_uptime 5\n", http.StatusOK))
-	defer server.Close()
+	server := serveTLS(t, node("sys_uptime 5\n", http.StatusOK))
 	dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, server.Listener.Addr().String())
 	}

@@ -31,7 +31,7 @@ const gaugeAge = time.Minute
 // when the connections were; the two numbers are never of one instant, so it is an estimate, and unknown where they are
 // more than a minute apart.
 func ConnectionsWithoutSession(connections uint64, counted time.Time, a status.Application) (uint64, bool) {
-	if a.Sessions == nil || counted.Sub(a.Time) > gaugeAge {
+	if a.Sessions == nil || counted.Sub(a.Time).Abs() > gaugeAge {
 		return 0, false
 	}
 	return connections - min(connections, *a.Sessions), true

@@ -45,8 +45,8 @@ type page struct {
 	marked bool // one of the vocabulary's marks was on it
 }
 
-// readPage picks the series that are used out of a metrics page. Pages of CockroachDB have megabytes of histograms: they are
-// never held whole, and the parser sees only what was picked.
+// readPage picks the series that are used out of a metrics page. Pages of CockroachDB have megabytes of histograms: they
+// are never held whole, and the parser sees only what was picked.
 func readPage(body io.Reader, words vocabulary) (page, error) {
 	read := page{values: map[string]float64{}, doubts: map[string]string{}}
 	limited := &io.LimitedReader{R: body, N: maxPage + 1}

@@ -67,4 +67,7 @@ func TestDescriptorsAreWalkedOnce(t *testing.T) {
 	if got := one(t, finder); !slices.Equal(got.Listens, []uint16{7350, 7351}) {
 		t.Errorf("listens on %v; want what was opened since too", got.Listens)
 	}
+	if holds := finder.known[20].holds; len(holds) != 2 {
+		t.Errorf("%d listeners are remembered; want the 2 that are there", len(holds))
+	}
 }

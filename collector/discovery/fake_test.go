@@ -133,6 +133,29 @@ func TestUnits(t *testing.T) {
 	}
 }
 
+// Where descriptors may not be seen, neither another user's listeners nor unusual ports are taken for the program's.
+func TestGuess(t *testing.T) {
+	f := newTree(t)
+	f.process(20, "nakama", "own")
+	user := uint32(os.Getuid())
+	mine := listener{netip.MustParseAddrPort("[::]:7350"), 1, user}
+	metrics := listener{netip.MustParseAddrPort("[::]:9100"), 2, user}
+	all := []listener{mine, metrics, {netip.MustParseAddrPort("[::]:7351"), 3, user + 1}, {netip.MustParseAddrPort("[::]:22"), 4, user}}
+	p, err := f.finder().begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &memory{settings: defaultSettings()}
+	m.settings.metrics = 9100
+	got := p.likelyHeldBy(process{20, "nakama"}, m, all)
+	if !slices.Equal(got, []listener{mine, metrics}) || len(p.problems) != 1 {
+		t.Errorf("got %v, problems %q", got, p.problems)
+	}
+	if got := p.likelyHeldBy(process{20, "cockroach"}, m, all); len(got) > 0 || len(p.problems) != 1 {
+		t.Errorf("got %v, problems %q", got, p.problems)
+	}
+}
+
 func TestParseTable(t *testing.T) {
 	text := tableHeading +
 		"   0: 0100007F:1CB7 00000000:0000 0A 00000000:00000000 00:00000000 00000000   101        0 4711 1 0 100 0 0 10 0\n" +

@@ -3,6 +3,7 @@ package discovery
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -23,7 +24,7 @@ type Holder struct {
 	PID     int    `json:"pid"`
 }
 
-// holder is who holds a socket. The zero process stands for one that could not be found.
+// holder is who holds a socket. The zero process stands for one that may not be seen.
 type holder struct {
 	process
 	started uint64
@@ -89,35 +90,37 @@ func (p *pass) findHolders(ctx context.Context, wanted map[uint64]bool, programs
 	if err != nil {
 		return err
 	}
+	forbidden := false
 	for _, candidate := range all {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		if len(unknown) == 0 {
-			break
+			return nil
 		}
-		p.search(candidate, unknown)
+		err := p.search(candidate, unknown)
+		forbidden = forbidden || errors.Is(err, fs.ErrPermission)
 	}
-	for inode := range unknown {
-		p.holders[inode] = holder{}
+	if forbidden { // and will be the next time
+		for inode := range unknown {
+			p.holders[inode] = holder{}
+		}
 	}
 	return nil
 }
 
 // search looks for the sockets among the descriptors of one process, and takes those it finds out of the map.
-func (p *pass) search(candidate process, unknown map[uint64]bool) {
+func (p *pass) search(candidate process, unknown map[uint64]bool) error {
 	s, err := p.readStat(candidate.pid)
 	if err != nil {
-		return
+		return err
 	}
 	held, err := heldSockets(p.path(candidate.pid, "fd"), unknown)
-	if err != nil {
-		return // what remains unknown is told of as a whole
-	}
 	for inode := range held {
 		p.holders[inode] = holder{candidate, s.started}
 		delete(unknown, inode)
 	}
+	return err
 }
 
 // likelyFirst lists all processes, those that ought to hold the ports before all others.
@@ -142,7 +145,9 @@ func (p *pass) othersOn(guarded []Guarded, heard []listener) []Holder {
 			if g.Program == "" || l.addr.Port() != g.Port {
 				continue
 			}
-			switch who := p.holders[l.inode]; {
+			switch who, known := p.holders[l.inode]; {
+			case !known:
+				p.problem(fmt.Errorf("port %d is listened on by no process", g.Port)) // by the kernel, or whoever has just begun
 			case who.pid == 0:
 				p.problem(fmt.Errorf("who listens on port %d is not shown: %w", g.Port, fs.ErrPermission))
 			case who.program != clip(g.Program) && !slices.Contains(forwarders(), who.program):

@@ -32,7 +32,7 @@ func TestRequest(t *testing.T) {
 	q := query{[]uint16{7350, 7349}, heldStates}
 	filter := "1800" + "0100" + "0b080c00" + "0000b61c" + "01040c00" + "0b080c00" + "0000b51c"
 	for family, want := range map[uint8]string{
-		unix.AF_UNSPEC: "68000000" + "1200" + "0103" + "07000000" + "00000000" +
+		unix.AF_UNSPEC: "64000000" + "1200" + "0103" + "07000000" + "00000000" +
 			"00000000" + strings.Repeat("00", 48) + "02010000" + "00000000" + filter,
 		unix.AF_INET6: "60000000" + "1400" + "0103" + "07000000" + "00000000" +
 			"0a060000" + "02010000" + strings.Repeat("00", 48) + filter,
@@ -149,8 +149,9 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
-// kernel plays the kernel at the other end of a way's socket: a reply for each request.
-func kernel(t *testing.T, replies ...[]byte) *diag {
+// kernel plays the kernel at the other end of a way's socket: a reply for each request, perhaps empty, and a word to
+// the caller when it is sent.
+func kernel(t *testing.T, replied func(), replies ...[]byte) *diag {
 	t.Helper()
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
@@ -167,11 +168,13 @@ func kernel(t *testing.T, replies ...[]byte) *diag {
 			if _, err := far.Read(buffer); err != nil {
 				return
 			}
-			// The answer carries the sequence of the request.
-			copy(reply[8:12], buffer[8:12])
-			if _, err := far.Write(reply); err != nil {
-				return
+			if len(reply) > 0 {
+				copy(reply[8:12], buffer[8:12]) // the sequence of the request
+				if _, err := far.Write(reply); err != nil {
+					return
+				}
 			}
+			replied()
 		}
 	}()
 	t.Cleanup(func() {
@@ -190,7 +193,7 @@ func unended() []byte {
 func ending(flags uint16) []byte { return message(unix.NLMSG_DONE, 2|flags, 0, errno(0)) }
 
 func TestATornDumpIsReadAgain(t *testing.T) {
-	d := kernel(t, ending(unix.NLM_F_DUMP_INTR), ending(unix.NLM_F_DUMP_INTR), ending(0))
+	d := kernel(t, func() {}, ending(unix.NLM_F_DUMP_INTR), ending(unix.NLM_F_DUMP_INTR), ending(0))
 	c := newCounter(choice{way: d}, []uint16{7350})
 	if err := c.Count(t.Context(), make([]Counts, 1)); err != nil || d.sequence != 3 {
 		t.Errorf("%v after %d requests; want 3", err, d.sequence)
@@ -199,7 +202,7 @@ func TestATornDumpIsReadAgain(t *testing.T) {
 	for range mostTorn {
 		always = append(always, ending(unix.NLM_F_DUMP_INTR))
 	}
-	c = newCounter(choice{way: kernel(t, always...)}, []uint16{7350})
+	c = newCounter(choice{way: kernel(t, func() {}, always...)}, []uint16{7350})
 	if err := c.Count(t.Context(), make([]Counts, 1)); !errors.Is(err, errTorn) {
 		t.Errorf("%v; want %v", err, errTorn)
 	}
@@ -207,18 +210,18 @@ func TestATornDumpIsReadAgain(t *testing.T) {
 
 // An answer that never comes to its end ends with the context; the next count begins afresh.
 func TestContextEndsACount(t *testing.T) {
-	for _, d := range []*diag{kernel(t), kernel(t, unended())} {
+	for what, reply := range map[string][]byte{"no answer": nil, "half an answer": unended()} {
 		ctx, cancel := context.WithCancel(t.Context())
-		c := newCounter(choice{way: d}, []uint16{7350})
+		c := newCounter(choice{way: kernel(t, cancel, reply)}, []uint16{7350})
 		counts := []Counts{held(9, 9)}
-		ended := make(chan error)
-		go func() { ended <- c.Count(ctx, counts) }()
-		cancel()
-		if err := <-ended; !errors.Is(err, context.Canceled) || counts[0] != held(9, 9) {
-			t.Errorf("%v, %v; want %v, and the counts left alone", counts, err, context.Canceled)
+		if err := c.Count(ctx, counts); !errors.Is(err, context.Canceled) || counts[0] != held(9, 9) {
+			t.Errorf("%s: %v, %v; want %v, and the counts left alone", what, counts, err, context.Canceled)
 		}
 		if err := c.Count(t.Context(), counts); err != nil || counts[0] != (Counts{}) {
-			t.Errorf("the next count: %v, %v", counts, err)
+			t.Errorf("%s: the next count: %v, %v", what, counts, err)
+		}
+		if err := c.Count(ctx, counts); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: of a context that has ended: %v; want %v", what, err, context.Canceled)
 		}
 	}
 	p, err := openProc(Own().folder())

@@ -6,7 +6,8 @@ figures=()
 start_flood() {
 	systemctl stop console
 	coproc FLOOD { exec /tools/flood 2>/run/flood.said; }
-	asking=${FLOOD[1]} answering=${FLOOD[0]}
+	# bash closes a coprocess's own descriptors in subshells, where half of the questions are asked.
+	exec {asking}>&"${FLOOD[1]}" {answering}<&"${FLOOD[0]}"
 	arriving_since >/dev/null
 }
 

@@ -198,7 +198,7 @@ invalid() {
 }
 show() { systemctl show --property="$1" --value nakama-warden; }
 
-apt-get install -qq -y --no-install-recommends /packages/nakama-warden_1.0.0-1_amd64.deb >/dev/null
+apt-get install -qq -y --no-install-recommends /packages/nakama-warden_1.0.0-1_amd64.deb >/dev/null 2>&1
 a_player_outside
 start_flood
 check "control: without rules the flood arrives" open

@@ -136,7 +136,7 @@ func eventColour(kind string) colour {
 		return green
 	case status.KindDrift, status.KindPolicyRemoved, status.KindRosterHeld, status.KindSourceFailed, status.KindRevoked, status.KindCut:
 		return yellow
-	case status.KindPaused, status.KindReverted, status.KindDriftFight, status.KindCommitFailed, status.KindGripLost, status.KindConfigInvalid, status.KindStoreDegraded:
+	case status.KindPaused, status.KindReverted, status.KindDriftFight, status.KindCommitFailed, status.KindConfigInvalid, status.KindStoreDegraded:
 		return red
 	}
 	return plain

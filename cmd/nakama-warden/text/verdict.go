@@ -109,6 +109,9 @@ func needs(h status.Host) []string {
 	}
 	if h.Config.Problem != "" {
 		in := "the one before it is in force"
+		if h.Config.LastReload.IsZero() {
+			in = "nothing is enforced"
+		}
 		if h.Config.FromLastStart {
 			in = "the policy stored before the last start is in force"
 		}

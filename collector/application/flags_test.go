@@ -54,6 +54,7 @@ func TestMisconfigured(t *testing.T) {
 		{Caches{2e9, 2e9}, 8e9, ""},
 		{Caches{2.4e9, 2e9}, 8e9, ""},
 		{Caches{2.8e9, 2.8e9}, 8e9, "2 × --max-sql-memory (2.80 GB) + --cache (2.80 GB) are 105 % of the 8.00 GB of memory, more than 80 %: lower them, e.g. to .25 each"},
+		{Caches{2.5e9, 2e9}, 8e9, "are 81 % of"},
 		{Caches{maxValue, maxValue}, 8e9, "more than 80 %"},
 		{Caches{2e9, 2e9}, 0, ""},
 	} {

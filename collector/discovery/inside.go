@@ -34,7 +34,7 @@ func (f *Finder) readInside(pid int, path string) ([]byte, error) {
 	place, err := unix.Openat2(int(root.Fd()), path, &unix.OpenHow{
 		Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS})
 	if err != nil {
-		return nil, &fs.PathError{Op: "find", Path: path, Err: lasting(err)}
+		return nil, protected{&fs.PathError{Op: "find", Path: path, Err: lasting(err)}}
 	}
 	defer unix.Close(place)
 	var about unix.Stat_t
@@ -46,7 +46,7 @@ func (f *Finder) readInside(pid int, path string) ([]byte, error) {
 	}
 	file, err := os.Open(fmt.Sprintf("/proc/self/fd/%d", place))
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
+		return nil, protected{fmt.Errorf("open %s: %w", path, err)}
 	}
 	defer file.Close()
 	return readBounded(file, path)
@@ -75,6 +75,11 @@ func (f *Finder) workingDirectory(pid int) (string, error) {
 	}
 	return "/" + strings.TrimPrefix(dir, strings.TrimSuffix(root, "/")), nil
 }
+
+// protected is why a file could not be opened although the process that has it may be looked into.
+type protected struct{ error }
+
+func (p protected) Unwrap() error { return p.error }
 
 // lasting keeps a missing file apart from a process that has ended, which is no problem: it stays one.
 func lasting(err error) error {

@@ -182,9 +182,12 @@ func (p *pass) problem(err error) {
 
 // remedied ends an error in what a person can do about it.
 func remedied(err error) string {
-	text := err.Error()
-	if errors.Is(err, fs.ErrPermission) {
-		text += `: needs CAP_SYS_PTRACE (run as root, or see "capabilities" in the manual)`
+	if !errors.Is(err, fs.ErrPermission) {
+		return err.Error()
 	}
-	return text
+	capability := "CAP_SYS_PTRACE"
+	if errors.As(err, new(protected)) {
+		capability = "CAP_DAC_READ_SEARCH"
+	}
+	return err.Error() + ": needs " + capability + ` (run as root, or see "capabilities" in the manual)`
 }

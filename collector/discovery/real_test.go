@@ -204,7 +204,7 @@ func TestWithoutPrivilege(t *testing.T) {
 		t.Skip("the test lacks a second user: needs root")
 	}
 	h := lab.Namespace(t)
-	p := server{name: "nakama", listen: "[::]:7350 [::]:4444"}.start(t, h)
+	p := server{name: "nakama", listen: "[::]:7350 [::]:4444", args: []string{"--config", "nakama.yml"}}.start(t, h)
 	server{name: "nginx", listen: "[::]:8080"}.start(t, nil)
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = append(os.Environ(), askVariable+"=1")
@@ -222,7 +222,7 @@ func TestWithoutPrivilege(t *testing.T) {
 	if len(a.Found) != 1 || a.Found[0].PID != p.pid || !slices.Equal(a.Found[0].Listens, []uint16{7350}) || a.Found[0].Own {
 		t.Errorf("found %+v; want process %d on 7350", a.Found, p.pid)
 	}
-	for _, want := range []string{"guessed", "network namespace"} {
+	for _, want := range []string{"guessed", "network namespace", "settings"} {
 		if !slices.ContainsFunc(a.Problems, func(p string) bool { return strings.Contains(p, want) && strings.Contains(p, "CAP_SYS_PTRACE") }) {
 			t.Errorf("problems %q; want one with %q and the capability", a.Problems, want)
 		}

@@ -175,7 +175,7 @@ rc=0
 timeout --kill-after=10 "$limit" systemd-nspawn --quiet --directory="$root" --boot \
   --machine=boot-root --hostname=boot-root --register=no --keep-unit \
   --private-network --link-journal=no --resolv-conf=off --timezone=off \
-  --console=read-only --bind="$io/share:/run/boot-test" "$@" \
+  --system-call-filter=pidfd_getfd --console=read-only --bind="$io/share:/run/boot-test" "$@" \
   </dev/null >>"$io/console" 2>&1 || rc=$?
 umount -l "$root"
 exit $rc

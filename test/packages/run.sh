@@ -3,7 +3,7 @@
 #
 #   test/packages/run.sh [PART…]      static, deb, rpm, boot, holds; all of these when none is named; arm64, vm
 #
-# holds: what befalls a host under a flood, on each grip, on bookworm. arm64: under qemu-user. vm: with Debian's own kernel, which knows the held grip only, under qemu.
+# holds: what befalls a host under a flood, on each grip, on bookworm; HOLDS names parts of it. arm64: under qemu-user. vm: with Debian's own kernel, which knows the held grip only, under qemu.
 # static: reproducible, lintian, rpmlint, size, exposure. deb and boot: on each of SUITES (bookworm trixie). rpm: with dnf.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -100,7 +100,9 @@ holds() {
 	for tool in flood overflow; do
 		CGO_ENABLED=0 "$go" build -trimpath -o "$work/tools/$tool" "./$here/$tool"
 	done
-	booted bookworm -b "$work/tools:/tools" "$here/holds.sh"
+	local some
+	read -ra some <<<"${HOLDS:-}"
+	booted bookworm -b "$work/tools:/tools" "$here/holds.sh" "${some[@]}"
 }
 
 boots() { # boots SUITE CASE

@@ -88,15 +88,15 @@ func (f *flood) receive(receiver *net.UDPConn) {
 	}
 }
 
-// A tick and what is sent in it: 11,000 packets a second leave the machine time for what is tested.
+// A tick and what is sent in it: some 20,000 packets a second leave the machine time for what is tested.
 const (
 	tick      = time.Millisecond
-	datagrams = 10
+	datagrams = 20
 )
 
-// pending is how many openings wait for an answer. It is short enough that the kernel repeats none of them, which it
-// would do after a second: each counts once.
-const pending = 200
+// pending is how many openings wait for an answer. They are given up before a second is over, after which the kernel
+// would repeat them: each counts once.
+const pending = 50
 
 // send sends from the namespace. Its thread stays there and ends with it.
 func (f *flood) send(namespace string) error {

@@ -78,8 +78,19 @@ func (d *daemon) applied(changes []string) status.Applied {
 	return status.Applied{
 		Changes:  nonNil(changes),
 		Enforced: firewall.Verified,
-		Summary:  fmt.Sprintf("%s, %s: policy %s, %d changes", firewall.State, firewall.Mode, firewall.PolicyHash, len(changes)),
+		Summary:  fmt.Sprintf("policy %s, mode %s, is %s: %d changes", firewall.PolicyHash, firewall.Mode, stateWords(firewall.State), len(changes)),
 	}
+}
+
+// stateWords says what a state of the firewall means for a policy.
+func stateWords(state string) string {
+	switch state {
+	case enforcer.StateEnforcing:
+		return "in the kernel, read back"
+	case enforcer.StateOff:
+		return "without rules"
+	}
+	return "not in the kernel (" + state + ")"
 }
 
 // Remove takes the rules out until Apply or a restart.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -53,6 +54,34 @@ func TestAPauseOutlivesTheProcess(t *testing.T) {
 	}
 	if p := readPause(dir, now); p != nil {
 		t.Errorf("%+v; want none after its end", p)
+	}
+}
+
+func TestAPauseWrittenByRootIsTheDaemons(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to write for somebody else")
+	}
+	const daemon = 65534
+	dir := t.TempDir()
+	if err := os.Chown(dir, daemon, daemon); err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := filepath.Join(t.TempDir(), "of-root")
+	if err := os.Symlink(elsewhere, filepath.Join(dir, pauseFile)); err != nil {
+		t.Fatal(err)
+	}
+	if err := WritePause(dir, status.Pause{Why: "is it us?"}); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Lstat(filepath.Join(dir, pauseFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if owner := info.Sys().(*syscall.Stat_t).Uid; !info.Mode().IsRegular() || owner != daemon {
+		t.Errorf("%s of %d; want a file of %d", info.Mode(), owner, daemon)
+	}
+	if _, err := os.Lstat(elsewhere); err == nil {
+		t.Error("a link in the daemon's folder was followed")
 	}
 }
 

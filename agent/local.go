@@ -57,9 +57,12 @@ func (l Local) read(ctx context.Context, readOnlyStore bool) (*at, error) {
 	return &at{config: cfg, wish: wish, groups: f.Status(), store: s}, nil
 }
 
-// withTable runs body with a table that is looked at, or written once: one that stays after this process must be plain.
-func withTable(ctx context.Context, body func(*kernel.Table) error) error {
-	table, err := kernel.Open(ctx, kernel.Options{HighestGrip: kernel.Watched})
+// looking only reads; writing makes a table that stays after this process, and so must be plain.
+func looking() kernel.Options { return kernel.Options{ReadOnly: true} }
+func writing() kernel.Options { return kernel.Options{HighestGrip: kernel.Watched} }
+
+func withTable(ctx context.Context, o kernel.Options, body func(*kernel.Table) error) error {
+	table, err := kernel.Open(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -103,7 +106,7 @@ func (l Local) Plan(ctx context.Context, r status.PlanRequest) (status.Plan, err
 		a.wish.Policy = a.wish.Policy.Enforced()
 	}
 	plan := status.Plan{Changes: []string{}}
-	err = withTable(ctx, func(table *kernel.Table) error {
+	err = withTable(ctx, looking(), func(table *kernel.Table) error {
 		change, err := a.change(ctx, table)
 		plan.Changes = nonNil(change.Lines())
 		return err
@@ -127,7 +130,7 @@ func (l Local) Apply(ctx context.Context, r status.ApplyRequest) (status.Applied
 		return status.Applied{}, errors.Join(err, a.store.Close())
 	}
 	applied := status.Applied{Changes: []string{}}
-	err = withTable(ctx, func(table *kernel.Table) error {
+	err = withTable(ctx, writing(), func(table *kernel.Table) error {
 		change, err := a.change(ctx, table)
 		if err != nil {
 			return err
@@ -141,7 +144,7 @@ func (l Local) Apply(ctx context.Context, r status.ApplyRequest) (status.Applied
 			return err
 		}
 		applied = status.Applied{Changes: nonNil(change.Lines()), Enforced: true,
-			Summary: fmt.Sprintf("policy %s is in the kernel (%s); no daemon runs to keep it there", a.wish.Policy.Hash(), a.wish.Mode)}
+			Summary: fmt.Sprintf("policy %s, mode %s, is in the kernel; no daemon runs to keep it there", a.wish.Policy.Hash(), a.wish.Mode)}
 		return a.store.Put(policyBucket, wishKey, a.wish)
 	})
 	return applied, errors.Join(err, a.store.Close())
@@ -164,7 +167,7 @@ func (l Local) Revoke(context.Context, status.RevokeRequest) (status.Applied, er
 
 // Remove implements control.Backend.
 func (l Local) Remove(ctx context.Context, _ status.RemoveRequest) (status.Applied, error) {
-	err := withTable(ctx, func(table *kernel.Table) error { return table.Remove(ctx) })
+	err := withTable(ctx, writing(), func(table *kernel.Table) error { return table.Remove(ctx) })
 	return status.Applied{Changes: []string{}, Summary: "the rules were taken out of the kernel"}, err
 }
 
@@ -218,7 +221,7 @@ func (l Local) Status(ctx context.Context) (status.Host, error) {
 		Firewall: status.Firewall{Mode: string(a.wish.Mode), PolicyHash: a.wish.Policy.Hash(), State: enforcer.StateFailed,
 			Problem: "no daemon runs: nobody repairs the rules (start it with `systemctl start nakama-warden`)"},
 	}
-	err = withTable(ctx, func(table *kernel.Table) error {
+	err = withTable(ctx, looking(), func(table *kernel.Table) error {
 		change, err := a.change(ctx, table)
 		if err != nil {
 			return err

@@ -169,10 +169,10 @@ func TestUncounted(t *testing.T) {
 	if got := d.tells(t, 0); got != nil {
 		t.Errorf("after a failure %v; want nothing", got)
 	}
+	d.err = nil
 	if d.tells(t, time.Second); d.looks != 1 {
 		t.Errorf("%d exact counts; want 1: a failure is not tried again at once", d.looks)
 	}
-	d.err = nil
 	d.tells(t, exactAtLeast)
 	was := d.exactAt
 	d.err, d.vital.descriptors = errors.New("no buffer space"), 140

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -118,7 +119,9 @@ func crowd() error {
 
 // program is this test binary as another one, of another name.
 type program struct {
-	*lab.Process
+	PID  int
+	Kill func()
+
 	tb  testing.TB
 	out *bufio.Reader
 	in  io.Writer
@@ -126,6 +129,11 @@ type program struct {
 
 // start starts it on a host.
 func start(tb testing.TB, host *lab.Host, name, role string, args ...string) *program {
+	tb.Helper()
+	return startAs(tb, host, nil, name, role, args...)
+}
+
+func startAs(tb testing.TB, host *lab.Host, as *syscall.SysProcAttr, name, role string, args ...string) *program {
 	tb.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -137,6 +145,7 @@ func start(tb testing.TB, host *lab.Host, name, role string, args ...string) *pr
 	}
 	cmd := exec.Command(link, args...)
 	cmd.Env = append(os.Environ(), playVariable+"="+role, "GORACE=atexit_sleep_ms=0")
+	cmd.SysProcAttr = as
 	stdin, in, err := os.Pipe()
 	if err != nil {
 		tb.Fatal(err)
@@ -147,7 +156,7 @@ func start(tb testing.TB, host *lab.Host, name, role string, args ...string) *pr
 	}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, stdout
 	p := &program{tb: tb, out: bufio.NewReader(out), in: in}
-	p.Process, err = host.Start(cmd)
+	p.PID, p.Kill, err = begin(host, cmd)
 	stdin.Close()
 	stdout.Close()
 	if err != nil {
@@ -159,6 +168,24 @@ func start(tb testing.TB, host *lab.Host, name, role string, args ...string) *pr
 		out.Close()
 	})
 	return p
+}
+
+// begin starts a command on a host, or beside the tests where there is none. kill may be called again.
+func begin(host *lab.Host, cmd *exec.Cmd) (pid int, kill func(), err error) {
+	if host != nil {
+		p, err := host.Start(cmd)
+		if err != nil {
+			return 0, nil, err
+		}
+		return p.PID, p.Kill, nil
+	}
+	if err := cmd.Start(); err != nil {
+		return 0, nil, err
+	}
+	return cmd.Process.Pid, sync.OnceFunc(func() {
+		_ = cmd.Process.Kill() // an error means that it has ended
+		_ = cmd.Wait()         // tells that it was killed
+	}), nil
 }
 
 // server starts a program that listens, and waits until it does.
@@ -263,12 +290,23 @@ func hurried() func() time.Time {
 	return func() time.Time { return began.Add(10 * time.Since(began)) }
 }
 
-// of returns the unit of a name.
-func of(s *status.Sample, name string) (status.Unit, bool) {
+// of returns the unit of a process.
+func of(s *status.Sample, p *program) (status.Unit, bool) {
 	for _, u := range s.Units {
-		if u.Name == name {
+		if u.PID == p.PID {
 			return u, true
 		}
 	}
 	return status.Unit{}, false
+}
+
+// at7350 is what is known of the connections to Nakama's port.
+func at7350(s *status.Sample, p *program) (port status.Port, known bool) {
+	u, _ := of(s, p)
+	for _, port := range u.Ports {
+		if port.Port == 7350 {
+			return port, true
+		}
+	}
+	return status.Port{}, false
 }

@@ -131,7 +131,8 @@ func (s *scrapes) answer(ctx context.Context, t target) {
 		if s.now().Sub(last.Time) > staleAfter {
 			last = status.Application{URL: a.URL, Time: last.Time}
 		}
-		last.Problem, a = err.Error(), last
+		last.Problem = err.Error()
+		a = last
 	}
 	s.answers[t] = a
 }

@@ -178,7 +178,7 @@ func TestLies(t *testing.T) {
 	}{
 		{"good", "nakama_sessions 12\nnakama_presences 3\n", true, ""},
 		{"one lie", "nakama_sessions 12\nnakama_presences -3\n", true, "nakama_presences"},
-		{"no text", "\x00\xff\xfe{{{", false, "no metric begins with"},
+		{"no text", "\x00\xff\xfe{{{", false, "is no metric"},
 		{"another's", "node_load1 4\n", false, "no metric begins with"},
 		{"huge", "# " + strings.Repeat("x", 64<<20), false, "x"},
 	}

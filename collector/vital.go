@@ -42,8 +42,9 @@ func valueOf(titles, values []byte, title string) (uint64, bool) {
 	names, numbers := bytes.Fields(titles), bytes.Fields(values)
 	for i, name := range names {
 		if string(name) == title && i < len(numbers) {
-			n, err := strconv.ParseUint(string(numbers[i]), 10, 64)
-			return n, err == nil
+			if n, err := strconv.ParseUint(string(numbers[i]), 10, 64); err == nil {
+				return n, true
+			}
 		}
 	}
 	return 0, false

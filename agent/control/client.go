@@ -155,13 +155,22 @@ func (c *Client) post(ctx context.Context, verb string, arguments any) (io.ReadC
 	}
 	answer, err := c.http.Do(request)
 	if err != nil {
-		return nil, fmt.Errorf("ask nakama-warden: %w", absent(err))
+		return nil, fmt.Errorf("ask nakama-warden: %w", unanswered(ctx, err))
 	}
 	if answer.StatusCode == http.StatusOK {
 		return answer.Body, nil
 	}
 	defer func() { _ = answer.Body.Close() }()
 	return nil, refusal(verb, answer)
+}
+
+// unanswered says why there is no answer: a daemon that ends after it was reached is none any more.
+func unanswered(ctx context.Context, err error) error {
+	var operation *net.OpError
+	if ctx.Err() != nil || errors.As(err, &operation) && operation.Op == "dial" {
+		return absent(err)
+	}
+	return fmt.Errorf("%w any more (%w)", ErrNoDaemon, err)
 }
 
 // refusal makes an error of an answer that is not 200. Only the Backend's words count, so they stand alone.

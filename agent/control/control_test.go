@@ -261,3 +261,31 @@ func TestUnknownVerbSaysHow(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A daemon that is killed while it is asked is no daemon: the caller acts as if it had not been there.
+func TestADaemonThatEndsBeforeItAnswers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "control.sock")
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_ = conn.Close()
+		}
+	}()
+	defer func() { _ = listener.Close(); <-ended }()
+	client, err := control.Dial(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Pause(t.Context(), status.PauseRequest{}); !errors.Is(err, control.ErrNoDaemon) {
+		t.Errorf("%v; want %v", err, control.ErrNoDaemon)
+	}
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -61,21 +62,29 @@ func pause(ctx context.Context, p *paths, request status.PauseRequest) (status.A
 	defer cancel()
 	paused, err := b.Pause(asked, request)
 	client, running := b.(*control.Client)
-	if err == nil || !running || asked.Err() == nil || ctx.Err() != nil {
+	switch {
+	case !running || ctx.Err() != nil:
 		return paused, err
+	case errors.Is(err, control.ErrNoDaemon): // it ended before it answered: systemd's watchdog was first
+		return pauseHung(ctx, p, 0, request)
+	case err != nil && asked.Err() != nil:
+		return pauseHung(ctx, p, client.DaemonPID(), request)
 	}
-	return pauseHung(ctx, p, client, request)
+	return paused, err
 }
 
-// pauseHung kills a daemon that does not answer and has its successor, or this process, take the rules out.
-func pauseHung(ctx context.Context, p *paths, client *control.Client, request status.PauseRequest) (status.Applied, error) {
-	fmt.Fprintf(os.Stderr, "the daemon (pid %d) has not answered for %s: it is killed\n", client.DaemonPID(), hungAfter)
+// pauseHung kills a daemon that does not answer (pid 0: it is gone) and has its successor, or this process, take the
+// rules out.
+func pauseHung(ctx context.Context, p *paths, pid int, request status.PauseRequest) (status.Applied, error) {
 	until := time.Now().Add(request.For)
 	if err := agent.WritePause(p.state, status.Pause{Until: until, Why: request.Why}); err != nil {
 		return status.Applied{}, err
 	}
-	if err := unix.Kill(client.DaemonPID(), unix.SIGKILL); err != nil {
-		return status.Applied{}, fmt.Errorf("kill the hung daemon: %w", err)
+	if pid > 0 {
+		fmt.Fprintf(os.Stderr, "the daemon (pid %d) has not answered for %s: it is killed\n", pid, hungAfter)
+		if err := unix.Kill(pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
+			return status.Applied{}, fmt.Errorf("kill the hung daemon: %w", err)
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, successorWithin)
 	defer cancel()

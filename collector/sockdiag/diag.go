@@ -34,14 +34,16 @@ func (d *diag) each(ctx context.Context, q query, show visit) error {
 	if err := d.dial(); err != nil {
 		return err
 	}
-	release := interruptible(ctx, d.file)
+	// A deadline long past ends the read under way and all that follow. The file may be closed before it is set.
+	file := d.file
+	stop := context.AfterFunc(ctx, func() { _ = file.SetReadDeadline(time.Unix(1, 0)) })
 	torn, err := d.dumps(q, show)
-	release()
+	if !stop() {
+		d.hangUp()
+		return ctx.Err()
+	}
 	if err != nil {
 		d.hangUp()
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
 		return explain(err)
 	}
 	if torn {
@@ -111,21 +113,6 @@ func (d *diag) dump(family uint8, q query, show visit) (torn bool, err error) {
 		torn = torn || a.torn
 		if a.done {
 			return torn, nil
-		}
-	}
-}
-
-// interruptible makes the end of the context end reads of the file, until release is called.
-func interruptible(ctx context.Context, file *os.File) (release func()) {
-	interrupted := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		_ = file.SetReadDeadline(time.Unix(1, 0)) // long past
-		close(interrupted)
-	})
-	return func() {
-		if !stop() {
-			<-interrupted
-			_ = file.SetReadDeadline(time.Time{}) // none
 		}
 	}
 }

@@ -235,7 +235,11 @@ func (s *socket) request(ctx context.Context, kind uint16, flags netlink.HeaderF
 		}
 		switch h.Type {
 		case netlink.Done, netlink.Error:
-			return true, parseError(data)
+			err := parseError(data)
+			if errors.Is(err, unix.EPERM) {
+				err = withHint(err)
+			}
+			return true, err
 		}
 		if len(data) < nfgenmsgSize {
 			return true, errMalformed

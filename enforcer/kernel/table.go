@@ -26,11 +26,13 @@ import (
 
 // Options say where the table is and how hard to hold it.
 type Options struct {
-	NetNS       int      // a file descriptor of the network namespace; 0: the caller's
-	HighestGrip Grip     // the highest rung to use; the zero value is the best the kernel has
-	Keeper      Keeper   // nil: nobody keeps a copy of the owning socket
-	Kept        *os.File // the owning socket of our predecessor, if somebody kept it; Open takes it over
-	Now         func() time.Time
+	NetNS       int  // a file descriptor of the network namespace; 0: the caller's
+	HighestGrip Grip // the highest rung to use; the zero value is the best the kernel has
+	// ReadOnly: only Read, Around and Events are called. Then nothing is written, not even to ask what the kernel knows.
+	ReadOnly bool
+	Keeper   Keeper   // nil: nobody keeps a copy of the owning socket
+	Kept     *os.File // the owning socket of our predecessor, if somebody kept it; Open takes it over
+	Now      func() time.Time
 }
 
 // Table is the table in the kernel. Its methods are safe for one caller at a time; Events may be read beside them.
@@ -67,7 +69,10 @@ func Open(ctx context.Context, o Options) (*Table, error) {
 		return nil, errors.Join(fmt.Errorf("open nftables: %w", err), t.Close())
 	}
 	t.proof.buffer = make([]byte, proofSize)
-	if t.grip, t.reason, err = t.findGrip(ctx); err != nil {
+	if t.grip = Watched; !o.ReadOnly {
+		t.grip, t.reason, err = t.findGrip(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("probe nftables: %w", err), t.Close())
 	}
 	if t.watcher, err = watch(o, t.writer.portID()); err != nil {

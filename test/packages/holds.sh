@@ -229,11 +229,12 @@ pause_a_hung_one() {
 	check "a hung daemon goes on refusing" closed
 	nakama-warden pause --for 5s --why test >/run/pause.said 2>&1 &
 	check "a pause on a hung daemon lets everybody in within 10 s" within 10 open
-	check "the command says so" told_of_pause $!
+	wait $!
+	check "the command says so" told_of_pause $?
 	check "it ends by itself" within 15 closed
 	check "enforced again" within 10 enforcing
 }
-told_of_pause() { wait "$1" && cat /run/pause.said && grep -q PAUSED /run/pause.said; }
+told_of_pause() { cat /run/pause.said && (($1 == 0)) && grep -q PAUSED /run/pause.said; }
 
 invalid() {
 	begin owned
@@ -251,12 +252,21 @@ invalid() {
 	systemctl stop nakama-warden
 	flush
 	rm -r ${state:?}/*
+	check "root applies without a daemon" nakama-warden apply --yes
+	systemctl start nakama-warden
+	check "a store that root's command made is the daemon's" stored_by_the_daemon
+	systemctl stop nakama-warden
+	flush
+	rm -r ${state:?}/*
 	echo 'firewal: {}' >/etc/nakama-warden/config.yaml
 	systemctl start nakama-warden 2>/dev/null
 	sleep 1 # a restart would have come ten times
 	check "nothing stored and an invalid configuration: status 78" test "$(show ExecMainStatus)" = 78
 	check "not restarted" test "$(show NRestarts)/$(show ActiveState)" = 0/failed
 	measure some "control: nothing to enforce, and the network is up" sleep 0.3
+}
+stored_by_the_daemon() {
+	within 10 enforced_as owned && ! nakama-warden events | grep -q store_degraded && [[ $(stat -c %U $state/warden.db) == nakama-warden ]]
 }
 show() { systemctl show --property="$1" --value nakama-warden; }
 

@@ -94,9 +94,9 @@ func Applied(w io.Writer, s Style, a status.Applied) error {
 	p := page{style: s}
 	p.changes(a.Changes)
 	if a.Enforced {
-		p.prose(line{lead: "ENFORCED  ", leadColour: green, text: a.Summary})
+		p.prose(line{lead: "IN FORCE  ", leadColour: green, text: a.Summary})
 	} else {
-		p.prose(line{lead: "NOT ENFORCED  ", leadColour: yellow, text: a.Summary})
+		p.prose(line{lead: "NOT IN FORCE  ", leadColour: yellow, text: a.Summary})
 	}
 	return p.flush(w)
 }

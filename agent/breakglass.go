@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/nakama-warden/nakama-warden/agent/config"
@@ -49,24 +48,15 @@ func WritePause(stateDir string, p status.Pause) error {
 	return nil
 }
 
-// writeForDaemon replaces a file in the daemon's folder. The command line is root's and the daemon is not: the file gets
-// the folder's owner, and a link that lies there is not followed.
+// writeForDaemon replaces a file in the daemon's folder, which is not root's: a link that lies there is not followed.
 func writeForDaemon(path string, text []byte) error {
-	folder, err := os.Stat(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name()) // after the rename there is none
 	_, err = f.Write(text)
-	// Not by the daemon itself: its sandbox knows no chown.
-	if owner := folder.Sys().(*syscall.Stat_t); os.Geteuid() != int(owner.Uid) {
-		err = errors.Join(err, f.Chown(int(owner.Uid), int(owner.Gid)))
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
+	if err := errors.Join(err, store.InheritOwner(f), f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(f.Name(), path)

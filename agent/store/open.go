@@ -97,6 +97,7 @@ func (s *Store) openDisk(firstSequence uint64) error {
 	if err != nil {
 		return err
 	}
+	_ = InheritOwner(f) // a daemon that is kept out by this says so
 	d, err := mapFile(f, false, s.limit)
 	if err != nil {
 		return err

@@ -144,3 +144,32 @@ func (e *estimator) restarted() {
 }
 
 func square(x float64) float64 { return x * x }
+
+// at is the mean and the upper bound under the load x, in GB; largest is the largest count that the estimator learnt from.
+func (e estimator) at(x vector, largest float64, ceiling point) (mean, upper float64) {
+	known := e.solve()
+	n := x[slope] * connectionsUnit
+	mean = dot(x, known.theta)
+	mean += max(0, e.Bias*beyond(n, largest), lift(n, x, known.theta, ceiling))
+	extrapolated := curvature * known.theta[slope] * max(0, n-largest) / connectionsUnit
+	variance := inflation*known.factor.quadratic(x) + max(e.Noise, square(relativeNoise*mean)) + square(extrapolated)
+	return mean, mean + quantile*math.Sqrt(variance)
+}
+
+// beyond is how many times the largest load n is; 1 below it.
+func beyond(n, largest float64) float64 {
+	if largest == 0 {
+		return 1
+	}
+	return max(1, n/largest)
+}
+
+// lift is how far the ceiling of a present load, which traffic will fill, lies above the line; it grows with the load, as
+// the heap does that makes it.
+func lift(n float64, x, theta vector, ceiling point) float64 {
+	if ceiling.Connections == 0 {
+		return 0
+	}
+	x[slope] = ceiling.Connections / connectionsUnit
+	return (ceiling.Memory - dot(x, theta)) * n / ceiling.Connections
+}

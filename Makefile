@@ -18,7 +18,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: demo
 demo: build ## a fleet in network namespaces, guarded, attacked and repaired (DEMO=--keep: leave it up)
@@ -49,8 +49,16 @@ fuzz: ## each fuzz target for FUZZTIME (30s)
 	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' test/fuzz.sh
 
 .PHONY: packages
-packages: ## deb and rpm: not possible in this version
-	@echo 'packages: this version has no deb or rpm; `make build` gives one static binary, bin/nakama-warden' >&2; exit 1
+packages: ## deb and rpm, for amd64 and arm64, into dist/
+	@GO='$(GO)' packaging/build.sh
+
+.PHONY: test-packages
+test-packages: ## the packages in booted systemds, and the fence under a flood there; needs root on Debian
+	@GO='$(GO)' test/packages/run.sh static deb rpm boot holds arm64
+
+.PHONY: test-vm
+test-vm: ## the deb with Debian's own kernel, under qemu; needs root on Debian
+	@GO='$(GO)' test/packages/run.sh vm
 
 .PHONY: clean
 clean: ## remove what was built

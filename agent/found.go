@@ -139,8 +139,8 @@ func (d *daemon) onFound(ctx context.Context, roles []string, ports []uint16) {
 	}
 	d.journal.Tell(status.Event{Kind: status.KindFound, Summary: now.String(), Fields: map[string]string{"roles": strings.Join(now.Roles, ",")}})
 	err := d.order(ctx, func(ctx context.Context) error {
-		if d.fleetInForce() == nil {
-			return nil // a stored policy is enforced for want of a valid file
+		if !d.fileInForce() {
+			return nil // it is invalid, or was taken back: what was found waits until the file is used again
 		}
 		cfg, err := load(d.o.ConfigPath, d.store)
 		if err != nil {
@@ -152,4 +152,11 @@ func (d *daemon) onFound(ctx context.Context, roles []string, ports []uint16) {
 	if err != nil && ctx.Err() == nil {
 		d.o.Log.Error("what was found is not guarded", "error", err)
 	}
+}
+
+// fileInForce says that the file, as it was read last, is what is enforced.
+func (d *daemon) fileInForce() bool {
+	d.steering.mu.Lock()
+	defer d.steering.mu.Unlock()
+	return d.fleet != nil && d.configState.LastReloadOK
 }

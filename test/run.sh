@@ -53,6 +53,22 @@ if ((${#kernel_paths[@]})); then
 fi
 run "demo" bin/nakama-warden demo
 
+# The deb is what a kill, a hang and a purge can be tried with: in one booted root here, in all of them by test-packages.
+packages() {
+	local status=0
+	SUITES=bookworm test/packages/run.sh static deb || status=$?
+	((status == 125)) || return "$status"
+	not_run+=("the deb in a booted root: nothing could be booted (see above)")
+}
+if [[ $(id -u) != 0 ]]; then
+	not_run+=("the deb in a booted root: needs root")
+elif ! command -v apt-get >/dev/null; then
+	not_run+=("the deb in a booted root: needs Debian's packages, for a root to boot")
+else
+	run "packages" packages
+	not_run+=("the fence under a flood, rpm, trixie, the boot: \`make test-packages\`; another kernel: \`make test-vm\`")
+fi
+
 if [[ $(id -u) != 0 ]]; then
 	not_run+=("the tests as root: run \`make test\` as root")
 else

@@ -43,6 +43,8 @@ type estimator struct {
 type estimate struct {
 	theta  vector
 	factor lower
+	noise  float64
+	bias   float64
 }
 
 // prior is θ₀ and 1/sd²: 100 MB ± 500 MB, 60 KB ± 100 KB a connection, ± 50 KB unreturned for each below the peak,
@@ -67,13 +69,13 @@ func (e *estimator) solve() estimate {
 		if factor, ok := e.Precision.cholesky(); ok {
 			theta := factor.solve(e.Weighted)
 			if size := dot(theta, theta); size < 1e18 {
-				return estimate{theta, factor}
+				return estimate{theta, factor, e.Noise, e.Bias}
 			}
 		}
 	}
 	*e = ignorant()
 	factor, _ := e.Precision.cholesky()
-	return estimate{factor.solve(e.Weighted), factor}
+	return estimate{theta: factor.solve(e.Weighted), factor: factor, noise: e.Noise}
 }
 
 // observe learns that memory was y under the load x. At the top of the load it also learns what the line misses there.
@@ -144,32 +146,3 @@ func (e *estimator) restarted() {
 }
 
 func square(x float64) float64 { return x * x }
-
-// at is the mean and the upper bound under the load x, in GB; largest is the largest count that the estimator learnt from.
-func (e estimator) at(x vector, largest float64, ceiling point) (mean, upper float64) {
-	known := e.solve()
-	n := x[slope] * connectionsUnit
-	mean = dot(x, known.theta)
-	mean += max(0, e.Bias*beyond(n, largest), lift(n, x, known.theta, ceiling))
-	extrapolated := curvature * known.theta[slope] * max(0, n-largest) / connectionsUnit
-	variance := inflation*known.factor.quadratic(x) + max(e.Noise, square(relativeNoise*mean)) + square(extrapolated)
-	return mean, mean + quantile*math.Sqrt(variance)
-}
-
-// beyond is how many times the largest load n is; 1 below it.
-func beyond(n, largest float64) float64 {
-	if largest == 0 {
-		return 1
-	}
-	return max(1, n/largest)
-}
-
-// lift is how far the ceiling of a present load, which traffic will fill, lies above the line; it grows with the load, as
-// the heap does that makes it.
-func lift(n float64, x, theta vector, ceiling point) float64 {
-	if ceiling.Connections == 0 {
-		return 0
-	}
-	x[slope] = ceiling.Connections / connectionsUnit
-	return (ceiling.Memory - dot(x, theta)) * n / ceiling.Connections
-}

@@ -85,7 +85,8 @@ func (m Model) At(n float64) (mean, upper float64) {
 	if !(n > 0) {
 		n = 0
 	}
-	return m.at(min(n, plausibleConnections))
+	c := m.curve()
+	return c.at(min(n, plausibleConnections))
 }
 
 // Known says whether the model may be trusted, and where not, why.
@@ -146,20 +147,10 @@ func (m *Model) follow(w Window) {
 	}
 	if !w.Started.IsZero() {
 		m.Process.Started = w.Started
-		// Ten years bound a clock that is far off. One that was set back does not make the process younger.
-		m.Process.Age = min(max(m.Process.Age, w.Start.Sub(w.Started).Hours()/24), 3650)
+		// Ten years bound a clock that is far off.
+		m.Process.Age = min(max(0, w.Start.Sub(w.Started).Hours()/24), 3650)
 	}
 	m.Process.Peak = max(m.Process.Peak, float64(w.MaxConnections), float64(w.Peak))
-}
-
-// at is the same for n that is known to be plausible.
-func (m *Model) at(n float64) (mean, upper float64) {
-	x := vector{base: 1, slope: n / connectionsUnit, leak: m.Process.Age}
-	mean, upper = m.Day.at(x, m.Seen.most(), m.Process.Ceiling)
-	x[leak] = 0
-	_, quick := m.HalfDay.at(x, m.Seen.most(), m.Process.Ceiling)
-	mean = max(0, mean)
-	return mean * bytesUnit, max(mean, upper, quick) * bytesUnit
 }
 
 func (w Window) plausible() bool {
@@ -188,6 +179,9 @@ func (m Model) problem() string {
 		if y < 0 || y > plausibleMemory/bytesUnit {
 			return fmt.Sprintf("%g GB of memory: want 0 to %g", y, plausibleMemory/bytesUnit)
 		}
+	}
+	if m.Seen.Elapsed < 0 {
+		return "its day is of negative length"
 	}
 	return ""
 }

@@ -125,7 +125,7 @@ func inStatus(s *scene, _ *testscript.TestScript, args []string) error {
 	return nil
 }
 
-// lookUp follows a path into JSON. An element of a list is found by its name; what is absent is nil.
+// lookUp follows a path into JSON. An element of a list is found by its name or its number; what is absent is nil.
 func lookUp(value any, path []string) any {
 	for _, key := range path {
 		switch v := value.(type) {
@@ -133,6 +133,9 @@ func lookUp(value any, path []string) any {
 			value = v[key]
 		case []any:
 			value = nil
+			if n, err := strconv.Atoi(key); err == nil && n < len(v) {
+				value = v[n]
+			}
 			for _, element := range v {
 				if object, ok := element.(map[string]any); ok && object["name"] == key {
 					value = object

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pair is two connections that stay open, one of each family.
+// pair is two connections that stay open, one of each family. A crowd has more, all of one.
 type pair struct {
 	conns []net.Conn
 }
@@ -46,6 +48,45 @@ func connect(s *scene, _ *testscript.TestScript, args []string) error {
 		}
 	}
 	return nil
+}
+
+// crowd opens connections, many, and waits for no greeting.
+func crowd(s *scene, _ *testscript.TestScript, args []string) error {
+	if err := want(args, 4, 4); err != nil {
+		return err
+	}
+	from, err := s.host(args[1])
+	if err != nil {
+		return err
+	}
+	to, port, err := s.target(args[2])
+	if err != nil {
+		return err
+	}
+	number, err := strconv.Atoi(args[3])
+	if err != nil {
+		return usageError(err.Error())
+	}
+	p := &pair{}
+	s.pairs[args[0]] = p
+	return from.Do(func() error { // on one thread: each Dial would take one of its own
+		for range number {
+			conn, err := net.DialTimeout("tcp", netip.AddrPortFrom(to.V4, port).String(), patience)
+			if err != nil {
+				return err
+			}
+			p.conns = append(p.conns, conn)
+		}
+		return nil
+	})
+}
+
+func leave(s *scene, _ *testscript.TestScript, args []string) error {
+	p, err := s.pair(args)
+	if err == nil {
+		p.close()
+	}
+	return err
 }
 
 func (p *pair) close() {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -77,7 +78,8 @@ func accept(listener net.Listener, serve func(net.Conn)) error {
 func greet(name string) func(net.Conn, string) {
 	return func(conn net.Conn, port string) {
 		if _, err := fmt.Fprintf(conn, "hello %s %s\n", name, port); err == nil {
-			_, _ = io.Copy(conn, conn) // ends when the peer does
+			// Ends when the peer does. Not by splice, for whose pipe a connection takes three descriptors: a Nakama takes one.
+			_, _ = io.Copy(struct{ io.Writer }{conn}, conn)
 		}
 	}
 }
@@ -94,7 +96,8 @@ func forwardTo(address string) func(net.Conn, string) {
 	}
 }
 
-// serve has a process of a name listen on a host or in a container, where the lab's own listeners belong to nobody.
+// serve has a process of a name listen on a host or in a container, where the lab's own listeners belong to nobody. What
+// stands behind -- are its arguments.
 func serve(s *scene, _ *testscript.TestScript, args []string) error {
 	if err := want(args, 3, -1); err != nil {
 		return err
@@ -103,10 +106,14 @@ func serve(s *scene, _ *testscript.TestScript, args []string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := parsePorts(args[2:]); err != nil {
+	ports, arguments := args[2:], []string(nil)
+	if i := slices.Index(ports, "--"); i >= 0 {
+		ports, arguments = ports[:i], ports[i+1:]
+	}
+	if _, err := parsePorts(ports); err != nil {
 		return err
 	}
-	return s.play(h, args[1], "serve "+h.Name+" "+strings.Join(args[2:], " "))
+	return s.play(h, args[1], "serve "+h.Name+" "+strings.Join(ports, " "), arguments...)
 }
 
 // proxy publishes a port of a container as Docker's userland proxy does.

@@ -4,6 +4,7 @@
 // verbs of verbs: some do something, some claim something; `within 5s` before a claim tries it again until it holds.
 // A host's folder in the script's archive is HOST/: HOST/config.yaml is its configuration, HOST/state its state. In every
 // file of the archive $WORK stands for the scenario's folder. Host number n of a scenario is 10.77.0.n and fd77::n.
+// Scenarios with processes that have the names of guarded programs are in testdata/containers.
 package scenario
 
 import (
@@ -166,7 +167,7 @@ func verbs() map[string]verb {
 		"listen":    listen,       // listen HOST PORT…
 		"container": addContainer, // container HOST NAME [on BRIDGE] PORT…: listening there
 		"publish":   publish,      // publish HOST PORT CONTAINER:PORT
-		"serve":     serve,        // serve HOST PROGRAM PORT…: a process of that name listens there
+		"serve":     serve,        // serve HOST PROGRAM PORT… [-- ARGUMENT…]: a process of that name listens there
 		"proxy":     proxy,        // proxy HOST PORT CONTAINER:PORT: a docker-proxy
 		"end":       end,          // end HOST: of the processes of serve and proxy
 		"behind":    behind,       // behind HOST NAME: another machine, for which the host routes
@@ -192,6 +193,8 @@ func verbs() map[string]verb {
 		"leaked":    leaked,     // leaked DURATION: somebody got in meanwhile, for no longer than that
 		"repelled":  repelled,   // repelled: nobody got in meanwhile
 		"connect":   connect,    // connect NAME FROM TO:PORT: a connection of each family that stays open
+		"crowd":     crowd,      // crowd NAME FROM TO:PORT NUMBER: so many connections that stay open
+		"leave":     leave,      // leave NAME: a crowd or both of a connect go
 		"alive":     alive,      // alive NAME: both still echo
 		"cut":       cut,        // cut NAME: both were reset
 		"readonly":  readOnly,   // readonly HOST: nothing can be written to its state
@@ -205,7 +208,7 @@ func verbs() map[string]verb {
 		"hidden":    reaches(lab.Hidden),
 		"said":      said,      // said HOST PART: in its log
 		"ruleset":   inRuleset, // ruleset HOST PATTERN: in what nft lists
-		"status":    inStatus,  // status HOST PATH=VALUE…: in its JSON; lists are entered by name
+		"status":    inStatus,  // status HOST PATH=VALUE…: in its JSON; lists are entered by name or number
 		"metric":    hasMetric, // metric HOST NAME VALUE
 	}
 }

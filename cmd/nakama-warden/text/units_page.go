@@ -104,7 +104,7 @@ func measured(s *status.Sample) []string {
 				found = append(found, fmt.Sprintf("%s: and %d more unexpected clients", u.Name, len(u.UnexpectedClients)-i))
 				break
 			}
-			found = append(found, fmt.Sprintf("%s: %s has %d connections, which the policy does not admit", u.Name, c.Address, c.Connections))
+			found = append(found, fmt.Sprintf("%s: %s, which the policy does not admit, is connected (%d ×)", u.Name, c.Address, c.Connections))
 		}
 		if u.Misconfigured != "" {
 			found = append(found, u.Name+": "+u.Misconfigured)

@@ -1,0 +1,142 @@
+package capacity
+
+import (
+	"math"
+	"time"
+)
+
+// Forecast foresees the load of the next six hours: Holt–Winters on log n, additive in the log, with a damped trend and a
+// season of one day. It is a value; the zero value is ready.
+//
+//	l ← α(y − s) + (1−α)(l + φt)    t ← β(l − l′) + (1−β)φt    s ← γ(y − l) + (1−γ)s
+//
+// Source of the constants: facts, "Time to exhaustion". What the facts leave open: an error counts for at most surprise, and
+// after a mass disconnect the forecast stands still, so that an outage today is not expected again tomorrow.
+type Forecast struct {
+	Step  time.Duration `json:"step"` // the length of a bin; 0 is five minutes
+	Start time.Time     `json:"start,omitzero"`
+	Most  float64       `json:"most"` // of the open bin
+
+	Level   float64        `json:"level"`  // l
+	Trend   float64        `json:"trend"`  // t
+	Season  [season]int16  `json:"season"` // s, in thousandths: a tenth of a percent of load
+	Lately  [lately]uint32 `json:"lately"` // the bins of the last hour, a ring
+	Learned int            `json:"learned"`
+	Fallen  bool           `json:"fallen"` // below half of the last hour's peak
+	// Surprises are the bins in a row that missed by more than is believed; negative where the load was lower.
+	Surprises int `json:"surprises"`
+}
+
+const (
+	season  = 288 // five-minute bins in a day
+	lately  = 12
+	horizon = 72
+
+	levelRate  = 0.10 // α
+	trendRate  = 0.002
+	seasonRate = 0.15 // γ
+	damping    = 0.998
+
+	// surprise is the largest error of one bin that is believed in full: a factor of 1.65.
+	surprise    = 0.5
+	thousandths = 1000
+)
+
+// Observe takes a count; true says that it completed a bin, so that the forecast is another one.
+func (f Forecast) Observe(at time.Time, connections uint64) (Forecast, bool) {
+	n := float64(min(connections, plausibleConnections))
+	since := at.Sub(f.Start)
+	switch {
+	case f.Start.IsZero():
+		f.begin(at, n)
+		return f, false
+	case since >= 0 && since < f.step():
+		f.Most = max(f.Most, n)
+		return f, false
+	}
+	f.learn()
+	if since < 0 || since >= 2*f.step() {
+		f.Trend = 0 // a gap, or a clock that jumped: what is between is not known
+	}
+	f.begin(at, n)
+	return f, true
+}
+
+// Ahead is the load expected in the bin that is steps after the last complete one.
+func (f Forecast) Ahead(steps int) float64 {
+	if f.Learned == 0 {
+		return 0
+	}
+	steps = min(max(steps, 0), horizon)
+	trend := f.Trend * damping * (1 - math.Pow(damping, float64(steps))) / (1 - damping)
+	return f.load(f.Level+trend, steps-1)
+}
+
+// Meets tells when the load is expected to reach a capacity within six hours. In the time after a mass disconnect, when memory and
+// level still are those of the load before, it is not.
+func (f Forecast) Meets(capacity uint64) (time.Time, bool) {
+	if f.Learned == 0 || f.Fallen {
+		return time.Time{}, false
+	}
+	trend, growth := 0.0, f.Trend
+	for steps := 1; steps <= horizon; steps++ {
+		growth *= damping
+		trend += growth
+		if f.load(f.Level+trend, steps-1) >= float64(capacity) {
+			return f.Start.Add(time.Duration(steps-1) * f.step()), true
+		}
+	}
+	return time.Time{}, false
+}
+
+func (f *Forecast) step() time.Duration {
+	if f.Step < time.Second {
+		return 5 * time.Minute
+	}
+	return f.Step
+}
+
+// begin opens the bin that a count is in. Bins are aligned, so that the season's are the same every day.
+func (f *Forecast) begin(at time.Time, n float64) {
+	f.Start, f.Most = at.Truncate(f.step()), n
+}
+
+// learn closes the open bin.
+func (f *Forecast) learn() {
+	place := f.place(0)
+	var recent uint32
+	for _, n := range f.Lately {
+		recent = max(recent, n)
+	}
+	f.Lately[f.Learned%lately] = uint32(f.Most)
+	f.Fallen = f.Most < float64(recent)/2
+	y := math.Log1p(f.Most)
+	defer func() { f.Learned++ }()
+	switch {
+	case f.Learned == 0:
+		f.Level = y
+		return
+	case f.Fallen:
+		f.Trend *= damping
+		return
+	}
+	s := float64(f.Season[place]) / thousandths
+	expected := f.Level + damping*f.Trend
+	miss := min(max(y-s-expected, -surprise), surprise)
+	level := expected + levelRate*miss
+	f.Trend = trendRate*(level-f.Level) + (1-trendRate)*damping*f.Trend
+	f.Level = level
+	off := min(max(y-level-s, -surprise), surprise)
+	f.Season[place] = int16(min(max(math.Round((s+seasonRate*off)*thousandths), math.MinInt16), math.MaxInt16))
+}
+
+// load is the count at a level in the bin that is so many after the open one.
+func (f *Forecast) load(level float64, after int) float64 {
+	s := float64(f.Season[f.place(after)]) / thousandths
+	return min(max(0, math.Expm1(level+s)), plausibleConnections)
+}
+
+func (f *Forecast) place(after int) int64 {
+	bin := f.Start.Unix()/int64(f.step()/time.Second) + int64(after)
+	return (bin%season + season) % season
+}

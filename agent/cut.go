@@ -41,20 +41,16 @@ func refusedConnections(ctx context.Context, p policy.Policy) ([]connections.Con
 	return connections.NotAllowed(open, func(remote netip.Addr, port uint16) bool { return !p.Refuses(remote, port) }), err
 }
 
-// cutInside ends refused connections in the containers where guarded processes listen, and returns those.
+// cutInside ends refused connections in the containers where guarded processes listen, and returns those. Only what is
+// reached through this host is its to cut: another network namespace may be another host's, in a lab or by macvlan.
 func cutInside(ctx context.Context, p policy.Policy, listeners []paths.Listener) ([]connections.Connection, error) {
-	if len(p.EnforcedPorts()) == 0 {
-		return nil, nil
-	}
 	var ended []connections.Connection
 	var errs []error
-	looked := map[string]bool{}
 	for _, l := range listeners {
-		if l.Namespace == "" || l.PID == 0 || looked[l.Namespace] {
+		if l.Namespace == "" || l.PID == 0 || !l.Behind || !slices.Contains(p.EnforcedPorts(), l.Addr.Port()) {
 			continue
 		}
-		looked[l.Namespace] = true
-		cut, err := cutNamespaceOf(ctx, p, l.PID)
+		cut, err := cutAt(ctx, p, l)
 		ended = append(ended, cut...)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("in the container of %s: %w", l.Process, err))
@@ -63,13 +59,14 @@ func cutInside(ctx context.Context, p policy.Policy, listeners []paths.Listener)
 	return ended, errors.Join(errs...)
 }
 
-func cutNamespaceOf(ctx context.Context, p policy.Policy, pid int) ([]connections.Connection, error) {
-	ns, err := connections.OfProcess(pid)
+// cutAt ends the refused connections to one listener.
+func cutAt(ctx context.Context, p policy.Policy, l paths.Listener) ([]connections.Connection, error) {
+	ns, err := connections.OfProcess(l.PID)
 	if err != nil {
 		return nil, err
 	}
 	defer ns.Close()
-	open, err := connections.List(ctx, ns, p.EnforcedPorts())
+	open, err := connections.List(ctx, ns, []uint16{l.Addr.Port()})
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,7 @@
 // come in as values.
 //
 // The one idea: memory is a line in the connections, learnt with stated uncertainty, and what counts is where its upper bound
-// meets the limit. Per window y is the largest memory (GB), n the largest count, p the peak of n since the process started:
+// meets the limit. Per window y is the largest memory (GB), n the largest count, p the fading peak of n since the start:
 //
 //	x = [1, n/10⁴, (p−n)/10⁴, age in days]        base, per connection, not yet returned, leak
 //	Λ ← λΛ + (1−λ)Λ₀ + w·xxᵀ/v                    z ← λz + (1−λ)Λ₀θ₀ + w·x·y/v      P = Λ⁻¹, θ = Pz

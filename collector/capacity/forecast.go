@@ -10,8 +10,8 @@ import (
 //
 //	l ← α(y − s) + (1−α)(l + φt)    t ← β(l − l′) + (1−β)φt    s ← γ(y − l) + (1−γ)s
 //
-// Source of the constants: facts, "Time to exhaustion". What the facts leave open: an error counts for at most surprise, and
-// after a mass disconnect the forecast stands still, so that an outage today is not expected again tomorrow.
+// Source of the constants: facts, "Time to exhaustion". What the facts leave open: the miss of one bin counts for at most surprise,
+// and after a mass disconnect the forecast stands still, so that an outage today is not expected again tomorrow.
 type Forecast struct {
 	Step  time.Duration `json:"step"` // the length of a bin; 0 is five minutes
 	Start time.Time     `json:"start,omitzero"`
@@ -37,8 +37,10 @@ const (
 	seasonRate = 0.15 // γ
 	damping    = 0.998
 
-	// surprise is the largest error of one bin that is believed in full: a factor of 1.65.
+	// surprise is the largest miss of one bin that is believed in full: a factor of 1.65. One that persists, for a quarter
+	// of an hour, is the load's level from then on.
 	surprise    = 0.5
+	persistent  = 3
 	thousandths = 1000
 )
 
@@ -57,6 +59,9 @@ func (f Forecast) Observe(at time.Time, connections uint64) (Forecast, bool) {
 	f.learn()
 	if since < 0 || since >= 2*f.step() {
 		f.Trend = 0 // a gap, or a clock that jumped: what is between is not known
+		if f.Learned < season {
+			f.Learned = 0 // the first day must be whole
+		}
 	}
 	f.begin(at, n)
 	return f, true
@@ -109,31 +114,89 @@ func (f *Forecast) learn() {
 		recent = max(recent, n)
 	}
 	f.Lately[f.Learned%lately] = uint32(f.Most)
+	was := f.Fallen
 	f.Fallen = f.Most < float64(recent)/2
+	returned := was && !f.Fallen
 	y := math.Log1p(f.Most)
-	defer func() { f.Learned++ }()
+	f.Learned++
 	switch {
-	case f.Learned == 0:
-		f.Level = y
-		return
+	case f.Learned <= season:
+		f.firstDay(place, y, returned)
 	case f.Fallen:
 		f.Trend *= damping
+	default:
+		f.smooth(place, y, returned)
+	}
+}
+
+// firstDay notes the day as it is; at its end the season is how its bins differ from their mean. Smoothing alone would take
+// a month to find the season, as the level is quick enough to follow the day.
+func (f *Forecast) firstDay(place int64, y float64, returned bool) {
+	switch {
+	case f.Learned == 1:
+		f.Level = y
+	case f.Fallen:
+		y = f.Level
+	default:
+		f.Level = f.follow(f.Level, y, returned)
+	}
+	f.Season[place] = inThousandths(y)
+	if f.Learned < season {
 		return
 	}
+	var sum float64
+	for _, bin := range f.Season {
+		sum += float64(bin)
+	}
+	mean := int16(sum / season)
+	for i := range f.Season {
+		f.Season[i] -= mean
+	}
+	f.Level = float64(mean) / thousandths
+}
+
+// smooth is the step of Holt and Winters.
+func (f *Forecast) smooth(place int64, y float64, returned bool) {
 	s := float64(f.Season[place]) / thousandths
 	expected := f.Level + damping*f.Trend
-	miss := min(max(y-s-expected, -surprise), surprise)
-	level := expected + levelRate*miss
+	level := f.follow(expected, y-s, returned)
 	f.Trend = trendRate*(level-f.Level) + (1-trendRate)*damping*f.Trend
 	f.Level = level
 	off := min(max(y-level-s, -surprise), surprise)
-	f.Season[place] = int16(min(max(math.Round((s+seasonRate*off)*thousandths), math.MinInt16), math.MaxInt16))
+	f.Season[place] = inThousandths(s + seasonRate*off)
+}
+
+// follow is the level after a load was seen where another was expected. One load that is far off may be anything; several in a
+// row are the level, and so is the first after a mass disconnect.
+func (f *Forecast) follow(expected, seen float64, returned bool) float64 {
+	switch miss := seen - expected; {
+	case returned:
+		f.Surprises = 0
+		return seen
+	case miss > surprise:
+		f.Surprises = max(f.Surprises, 0) + 1
+	case miss < -surprise:
+		f.Surprises = min(f.Surprises, 0) - 1
+	default:
+		f.Surprises = 0
+	}
+	if f.Surprises == persistent || f.Surprises == -persistent {
+		f.Surprises = 0
+		return seen
+	}
+	return expected + levelRate*min(max(seen-expected, -surprise), surprise)
+}
+
+func inThousandths(y float64) int16 {
+	return int16(min(max(math.Round(y*thousandths), math.MinInt16), math.MaxInt16))
 }
 
 // load is the count at a level in the bin that is so many after the open one.
 func (f *Forecast) load(level float64, after int) float64 {
-	s := float64(f.Season[f.place(after)]) / thousandths
-	return min(max(0, math.Expm1(level+s)), plausibleConnections)
+	if f.Learned >= season {
+		level += float64(f.Season[f.place(after)]) / thousandths
+	}
+	return min(max(0, math.Expm1(level)), plausibleConnections)
 }
 
 func (f *Forecast) place(after int) int64 {

@@ -33,7 +33,7 @@ type Model struct {
 type process struct {
 	Started time.Time `json:"started,omitzero"`
 	Age     float64   `json:"age"`  // days
-	Peak    float64   `json:"peak"` // the most connections
+	Peak    float64   `json:"peak"` // p, fading
 	// Ceiling is the last known ceiling of a load near the peak. Below it the ceiling still is that of the load before.
 	Ceiling point `json:"ceiling,omitzero"`
 }
@@ -47,6 +47,10 @@ type point struct {
 const (
 	dayHalfLife     = 24 * time.Hour
 	halfDayHalfLife = 12 * time.Hour
+
+	// peakHalfLife lets p come down to the load, as the memory does that is given back within hours. A p that stayed would
+	// be as good as constant after days, and then (p−n) tells no more than n: neither could be known.
+	peakHalfLife = 4 * time.Hour
 
 	// nearTop is the part of the largest load from where windows tell of what happens at the top.
 	nearTop = 0.8
@@ -150,7 +154,9 @@ func (m *Model) follow(w Window) {
 		// Ten years bound a clock that is far off.
 		m.Process.Age = min(max(0, w.Start.Sub(w.Started).Hours()/24), 3650)
 	}
-	m.Process.Peak = max(m.Process.Peak, float64(w.MaxConnections), float64(w.Peak))
+	n := float64(w.MaxConnections)
+	fading := n + (m.Process.Peak-n)*math.Exp2(-float64(w.Duration)/float64(peakHalfLife))
+	m.Process.Peak = max(fading, n, float64(w.Peak))
 }
 
 func (w Window) plausible() bool {

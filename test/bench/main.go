@@ -1,4 +1,4 @@
-// Command bench measures the firewall against its budgets, each beside a peer in the same run, and prints a table.
+// Command bench measures the daemon against its budgets, each beside a peer in the same run, and prints a table.
 //
 // Everything happens in network namespaces that it makes and that end with it. A zero stands beside the positive
 // control that shows it could have been more. `make bench` runs it with the binary that was just built.
@@ -16,8 +16,12 @@ import (
 )
 
 func main() {
+	if role := os.Getenv(holdVariable); role != "" {
+		fmt.Println(hold(role))
+		os.Exit(1)
+	}
 	program := flag.String("program", "bin/nakama-warden", "the nakama-warden to measure")
-	only := flag.String("only", "", "one of: sets, holes, traffic; empty: all")
+	only := flag.String("only", "", "one of: sets, holes, counting, traffic; empty: all")
 	flag.Parse()
 	lab.Main(func() int {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -50,7 +54,7 @@ func (b *bench) run() error {
 		name string
 		run  func() error
 	}{
-		{"sets", b.sets}, {"holes", b.holes}, {"traffic", b.traffic},
+		{"sets", b.sets}, {"holes", b.holes}, {"counting", b.counting}, {"traffic", b.traffic},
 	} {
 		if b.only != "" && b.only != part.name {
 			continue

@@ -82,7 +82,7 @@ func (b *bench) watch(host *lab.Host, pid int) (share float64, err error) {
 	var began, now time.Time
 	ticker := time.NewTicker(scrapeEvery)
 	defer ticker.Stop()
-	for began.IsZero() || now.Sub(began) < crowdTime {
+	for i := range 1 + int(crowdTime/scrapeEvery) {
 		select {
 		case <-b.ctx.Done():
 			return 0, b.ctx.Err()
@@ -94,7 +94,7 @@ func (b *bench) watch(host *lab.Host, pid int) (share float64, err error) {
 		if after, err = cpuOf(pid); err != nil {
 			return 0, err
 		}
-		if began.IsZero() {
+		if i == 0 {
 			began, before = now, after
 		}
 	}

@@ -53,10 +53,10 @@ if ((${#kernel_paths[@]})); then
 fi
 run "demo" bin/nakama-warden demo
 
-# The deb is what a kill, a hang and a purge can be tried with: in one booted root here, in all of them by test-packages.
+# The deb is what a kill, a hang and a purge can be tried with: in one suite's root here, in the others by test-packages.
 packages() {
 	local status=0
-	SUITES=bookworm test/packages/run.sh static deb || status=$?
+	SUITES=bookworm test/packages/run.sh static deb holds || status=$?
 	((status == 125)) || return "$status"
 	not_run+=("the deb in a booted root: nothing could be booted (see above)")
 }
@@ -66,7 +66,7 @@ elif ! command -v apt-get >/dev/null; then
 	not_run+=("the deb in a booted root: needs Debian's packages, for a root to boot")
 else
 	run "packages" packages
-	not_run+=("the fence under a flood, rpm, trixie, the boot: \`make test-packages\`; another kernel: \`make test-vm\`")
+	not_run+=("rpm, trixie, the boot, arm64: \`make test-packages\`; another kernel: \`make test-vm\`")
 fi
 
 if [[ $(id -u) != 0 ]]; then

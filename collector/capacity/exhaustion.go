@@ -19,18 +19,20 @@ const (
 func (e Exhaustion) Step(f Forecast, capacity Resource) Exhaustion {
 	at, meets := f.Meets(capacity.Fits)
 	meets = meets && capacity.Known
-	if meets {
-		e.At = at
+	needed := raiseAfter
+	if e.Active {
+		needed = clearAfter
 	}
-	if meets == e.Active {
+	if e.Steps++; meets == e.Active {
 		e.Steps = 0
-		return e
 	}
-	e.Steps++
-	if needed := map[bool]int{false: raiseAfter, true: clearAfter}[e.Active]; e.Steps >= needed {
-		e = Exhaustion{Active: meets, At: e.At}
+	if e.Steps >= needed {
+		e.Active, e.Steps = meets, 0
 	}
-	if !e.Active && !meets {
+	switch {
+	case meets:
+		e.At = at
+	case !e.Active:
 		e.At = time.Time{}
 	}
 	return e

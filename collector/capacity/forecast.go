@@ -1,6 +1,8 @@
 package capacity
 
 import (
+	"encoding/json"
+	"fmt"
 	"math"
 	"time"
 )
@@ -13,7 +15,9 @@ import (
 // Source of the constants: facts, "Time to exhaustion". What the facts leave open: the miss of one bin counts for at most surprise,
 // and after a mass disconnect the forecast stands still, so that an outage today is not expected again tomorrow.
 type Forecast struct {
-	Step  time.Duration `json:"step"` // the length of a bin; 0 is five minutes
+	// Step is the length of a bin; 0 is five minutes. A season is always so many bins: with another length it is not a day,
+	// and what was learnt with one length is worth nothing with another.
+	Step  time.Duration `json:"step"`
 	Start time.Time     `json:"start,omitzero"`
 	Most  float64       `json:"most"` // of the open bin
 
@@ -72,7 +76,7 @@ func (f Forecast) Ahead(steps int) float64 {
 	if f.Learned == 0 {
 		return 0
 	}
-	steps = min(max(steps, 0), horizon)
+	steps = min(max(steps, 1), horizon)
 	trend := f.Trend * damping * (1 - math.Pow(damping, float64(steps))) / (1 - damping)
 	return f.load(f.Level+trend, steps-1)
 }
@@ -83,15 +87,27 @@ func (f Forecast) Meets(capacity uint64) (time.Time, bool) {
 	if f.Learned == 0 || f.Fallen {
 		return time.Time{}, false
 	}
-	trend, growth := 0.0, f.Trend
 	for steps := 1; steps <= horizon; steps++ {
-		growth *= damping
-		trend += growth
-		if f.load(f.Level+trend, steps-1) >= float64(capacity) {
+		if f.Ahead(steps) >= float64(capacity) {
 			return f.Start.Add(time.Duration(steps-1) * f.step()), true
 		}
 	}
 	return time.Time{}, false
+}
+
+// UnmarshalJSON reads a forecast; one with numbers that cannot be is an error.
+func (f *Forecast) UnmarshalJSON(data []byte) error {
+	type plain Forecast
+	var read plain
+	if err := json.Unmarshal(data, &read); err != nil {
+		return fmt.Errorf("read forecast: %w", err)
+	}
+	// The logarithm of the most connections that are plausible is 21; a trend of 1 is a factor of 2.7 every step.
+	if !(read.Most >= 0 && read.Most <= plausibleConnections && math.Abs(read.Level) <= 100 && math.Abs(read.Trend) <= 1 && read.Learned >= 0) {
+		return fmt.Errorf("read forecast: load %g, level %g, trend %g after %d steps cannot be", read.Most, read.Level, read.Trend, read.Learned)
+	}
+	*f = Forecast(read)
+	return nil
 }
 
 func (f *Forecast) step() time.Duration {

@@ -1,6 +1,7 @@
 package capacity
 
 import (
+	"encoding/json"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -195,4 +196,34 @@ func TestForecastOfBadClocks(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Whatever was stored and whatever the clock says, a number is told that can be, or the state is refused.
+func FuzzForecast(f *testing.F) {
+	f.Add([]byte(`{}`), int64(300), uint64(8000), uint64(7900))
+	f.Add([]byte(`{"level":9,"trend":0.01,"learned":400,"season":[1,2,3],"step":1000000000}`), int64(-7), uint64(0), uint64(1<<63))
+	f.Fuzz(func(t *testing.T, state []byte, seconds int64, first, second uint64) {
+		var forecast Forecast
+		if json.Unmarshal(state, &forecast) != nil {
+			forecast = Forecast{}
+		}
+		now := time.Unix(1_750_000_000, 0)
+		for i := range 40 {
+			now = now.Add(time.Duration(seconds%1e9) * time.Second)
+			forecast, _ = forecast.Observe(now, map[bool]uint64{true: first, false: second}[i%3 == 0])
+			for steps := range horizon {
+				if n := forecast.Ahead(steps); !(n >= 0 && n <= plausibleConnections) {
+					t.Fatalf("%g connections expected", n)
+				}
+			}
+			forecast.Meets(first)
+		}
+		data, err := json.Marshal(forecast)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(data, &forecast); err != nil {
+			t.Fatalf("its own state is refused: %v", err)
+		}
+	})
 }

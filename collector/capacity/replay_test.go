@@ -52,7 +52,7 @@ func TestReplay(t *testing.T) {
 	}{
 		{"nakama-rss-main.csv", 4000, 12000, 0.10},
 		{"nakama-rss-main.csv", 8000, 12000, 0.10},
-		{"nakama-rss-main.csv", 4000, 8000, 0.10},
+		{"nakama-rss-main.csv", 4000, 8000, 0.15}, // at 4,000 the heap stood at its ceiling, at 8,000 below
 		{"nakama-rss-bare.csv", 4000, 8000, 0.10},
 	} {
 		trace := recorded(t, c.file)
@@ -107,7 +107,7 @@ func TestFlatHoldIsNotKnown(t *testing.T) {
 // In the decay after a mass disconnect memory and level still are those of the load before. That forecasts nothing, even where
 // the load before did exhaust the memory.
 func TestNoExhaustionInTheDecay(t *testing.T) {
-	const fits = 11000
+	const fits = 7000
 	f := Forecast{Step: 20 * time.Second}
 	var e Exhaustion
 	var loaded, decayed bool

@@ -38,6 +38,8 @@ unit() {
 	systemctl daemon-reload
 }
 
+patient() { unit patience RestartSec=100ms; }
+
 # hasty: fifty deaths of the packaged second would take a minute, and a hang half of one.
 hasty() { unit patience RestartSec=100ms WatchdogSec=2s TimeoutAbortSec=1s TimeoutStopSec=1s; }
 
@@ -82,6 +84,7 @@ overflow_and_kill() {
 	before=$(pid)
 	kill -STOP "$before"
 	/tools/overflow "$before" || return
+	sleep 0.3 # systemd notices, if it looks
 	kill -KILL "$before"
 	within 10 another_than "$before"
 }
@@ -158,6 +161,7 @@ reloaded() {
 reload_until() { reload && within 10 "$@"; }
 
 overflowed() {
+	patient
 	begin held
 	kill -STOP "$(pid)"
 	check "the owning socket overflows" /tools/overflow "$(pid)"
@@ -175,10 +179,11 @@ overflowed() {
 	begin held
 	measure some "control: the same with FDPOLL=1" overflow_and_kill
 	install -m 755 /run/installed /usr/bin/nakama-warden
+	hasty
 }
 
 paused() {
-	unit patience RestartSec=100ms WatchdogSec=30s
+	patient
 	begin owned
 	pause_a_hung_one
 	# With an impatient watchdog it is systemd that kills the daemon, before the pause counts it as hung.

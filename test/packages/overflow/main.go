@@ -75,7 +75,7 @@ func overflow(arguments []string) (int, error) {
 }
 
 // questions is more than any buffer has room for answers.
-const questions = 100_000
+const questions = 10_000
 
 // fill asks for the generation of the ruleset, again and again: the shortest question that the kernel answers to the
 // socket that asked.

@@ -90,6 +90,8 @@ func (d *daemon) newCollector() *collector.Collector {
 		Guarded:     func() []collector.Guarded { return guardedPorts(d.configuration()) },
 		Roles:       func() []string { return d.configuration().Roles },
 		Environment: func() string { return d.configuration().Environment },
+		Sizing:      d.sizing,
+		Learnt:      d.storedLearnt(),
 		Admits: func(remote netip.Addr, port uint16) bool {
 			return d.enforcer.Snapshot().Wish.Policy.Explain(remote, port).Allowed
 		},

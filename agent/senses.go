@@ -125,11 +125,13 @@ func (d *daemon) listen(ctx context.Context) {
 			d.book.Prune(now)
 			d.tellAll(d.minutes.End(now))
 			d.storeBook()
+			d.storeLearnt()
 		}
 	}
 	hearing.Wait()
 	d.tellAll(d.minutes.End(time.Now().Add(time.Minute)))
 	d.storeBook()
+	d.storeLearnt()
 }
 
 func (d *daemon) noteRefusal(r refusals.Refusal) {

@@ -26,8 +26,11 @@ type Options struct {
 	// Roles and Environment decide how large the host should be.
 	Roles       func() []string
 	Environment func() string
-	Proc        string // "" is /proc
-	Now         func() time.Time
+	// Sizing is what the operator wants of capacity; nil: capacity is not estimated.
+	Sizing func() Sizing
+	Learnt map[string]Learnt // by an earlier run, by unit
+	Proc   string            // "" is /proc
+	Now    func() time.Time
 }
 
 // Guarded is a port of a service and the program that should hold it.
@@ -50,6 +53,7 @@ type Collector struct {
 	latest       *status.Sample
 	found        []string
 	metricsPorts []uint16
+	learnt       map[string]Learnt
 }
 
 // New makes a Collector that has measured nothing yet.

@@ -88,6 +88,8 @@ func (c *Collector) follow(running []discovery.Found) {
 		u := &unit{proc: c.o.Proc, problems: map[string]string{}}
 		if i >= 0 {
 			u = c.units[i]
+		} else {
+			u.estimate = c.newEstimate(f)
 		}
 		u.Found = f
 		units = append(units, u)
@@ -124,11 +126,14 @@ func (c *Collector) vanished() bool {
 // sample measures and publishes.
 func (c *Collector) sample(ctx context.Context, now time.Time) {
 	s := &status.Sample{Time: now, Machine: c.machine, Problems: slices.Clone(c.problems)}
+	var estimates []*estimate
 	for _, u := range c.units {
 		if measured := u.sample(ctx, c, now); !u.gone {
 			s.Units = append(s.Units, measured)
+			estimates = append(estimates, u.estimate)
 		}
 	}
+	c.estimateAll(s, estimates, now)
 	for _, h := range c.holders {
 		s.Held = append(s.Held, status.Holder{Service: h.Service, Port: h.Port, Program: h.Program, PID: h.PID})
 	}

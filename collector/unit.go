@@ -25,7 +25,8 @@ import (
 type unit struct {
 	discovery.Found
 	tally
-	proc string
+	estimate *estimate // of a Nakama's capacity; nil for others
+	proc     string
 
 	limits   cgroup.Limits
 	goLimit  uint64

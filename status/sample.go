@@ -56,9 +56,10 @@ type Unit struct {
 	// WithoutSession are connections that have not authenticated, where Nakama says how many sessions it has.
 	WithoutSession *uint64 `json:"connections_without_session,omitempty"`
 	// UnexpectedClients are remote addresses with open connections that the policy does not admit (database only).
-	UnexpectedClients []Client `json:"unexpected_clients,omitempty"`
-	Misconfigured     string   `json:"misconfigured,omitempty"` // CockroachDB's caches do not fit the memory
-	Problems          []string `json:"problems,omitempty"`
+	UnexpectedClients []Client  `json:"unexpected_clients,omitempty"`
+	Capacity          *Capacity `json:"capacity,omitempty"`      // of a Nakama
+	Misconfigured     string    `json:"misconfigured,omitempty"` // CockroachDB's caches do not fit the memory
+	Problems          []string  `json:"problems,omitempty"`
 }
 
 // Port is one port that a unit listens on and who is connected to it.
@@ -100,4 +101,31 @@ type Application struct {
 	Presences *uint64            `json:"presences,omitempty"`
 	Values    map[string]float64 `json:"values,omitempty"` // the metrics that are used, by name
 	Problem   string             `json:"problem,omitempty"`
+}
+
+// Capacity is how many connections fit on a Nakama, and how sure that is. While it is not known the numbers are a bound of
+// low confidence, and Reason says what is lacking.
+type Capacity struct {
+	Known              bool       `json:"known"`
+	Reason             string     `json:"reason,omitempty"`
+	Fits               uint64     `json:"fits"`     // connections, with 90 % certainty
+	Expected           uint64     `json:"expected"` // if all goes as expected
+	Binding            string     `json:"binding"`  // the resource that runs out first: memory, descriptors or conntrack
+	Resources          []Resource `json:"resources"`
+	BytesPerConnection float64    `json:"bytes_per_connection"`
+	Peak               uint64     `json:"peak"`                              // the most connections of the peak window
+	Ratio              float64    `json:"provision_ratio"`                   // fits / peak; 0 while there was no load
+	Target             float64    `json:"provision_target_ratio"`            // what is wanted
+	Below              bool       `json:"below_target"`                      // ProvisionBelowTarget
+	SufficientMemory   uint64     `json:"sufficient_memory_bytes,omitempty"` // where there is far more than is wanted: what would do
+	Exhaustion         *time.Time `json:"exhaustion,omitempty"`              // when the load is forecast to meet what fits (MemoryExhaustionForecast)
+}
+
+// Resource is one thing that connections use up.
+type Resource struct {
+	Name   string `json:"name"`
+	Limit  uint64 `json:"limit"`
+	Fits   uint64 `json:"fits"`
+	Known  bool   `json:"known"`
+	Reason string `json:"reason,omitempty"`
 }

@@ -55,6 +55,12 @@ var (
 	memory          = describe("service_memory_bytes", "Memory in use, by kind.", "service", "unit", "kind")
 	memoryCeiling   = describe("service_memory_ceiling_bytes", "What the memory of today's load may rise to without one more connection.", "unit")
 	memoryLimit     = describe("memory_limit_bytes", "The memory limit that binds.", "unit", "source")
+	capacityFits    = describe("capacity_connections", "Connections that fit into a resource with 90 % certainty.", "unit", "resource")
+	capacityKnown   = describe("capacity_known", "Whether enough was seen to know how many connections fit.", "unit")
+	capacityPer     = describe("capacity_bytes_per_connection", "What one more connection costs.", "unit")
+	provision       = describe("provision_ratio", "Connections that fit, beside the largest load of the peak window.", "unit")
+	provisionTarget = describe("provision_target_ratio", "The provision ratio that is wanted.")
+	exhaustion      = describe("memory_exhaustion_timestamp_seconds", "When the load is forecast to meet what fits; absent while it is not.", "unit")
 	drifts          = describe("firewall_drift_total", "Changes by others to the firewall that were put right.", "kind")
 	repairs         = describe("firewall_repair_seconds", "Time from noticing a drift to its repair.")
 	rosterAddresses = describe("roster_addresses", "Prefixes of the group after coalescing.", "group")
@@ -72,7 +78,8 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 func (c *collector) Describe(to chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{buildInfo, hostInfo, hostRoleInfo, serviceInfo, reloadOK, reloadTime, enforced,
 		lastVerified, policyInfo, packets, volume, refusedSources, connections, sessions,
-		presences, memory, memoryCeiling, memoryLimit, drifts, repairs, rosterAddresses, rosterSourceUp, rosterSuccess, events,
+		presences, memory, memoryCeiling, memoryLimit, capacityFits, capacityKnown, capacityPer, provision, provisionTarget,
+		exhaustion, drifts, repairs, rosterAddresses, rosterSourceUp, rosterSuccess, events,
 		eventsDropped} {
 		to <- desc
 	}
@@ -102,6 +109,7 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 		for _, unit := range host.Sample.Units {
 			s.unit(unit)
 		}
+		s.target(host.Sample.Units)
 	}
 	s.counts(events, host.Agent.Events)
 	dropped := map[string]uint64{"firewall": host.Firewall.EventsLost}

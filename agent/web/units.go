@@ -26,6 +26,9 @@ func (s series) unit(u status.Unit) {
 	if u.Memory.Limit > 0 {
 		s.gauge(memoryLimit, float64(u.Memory.Limit), u.Name, source(u.Memory.LimitBy))
 	}
+	if u.Capacity != nil {
+		s.capacity(u.Name, *u.Capacity)
+	}
 	if a := u.Application; a != nil && a.Problem == "" {
 		if a.Sessions != nil {
 			s.gauge(sessions, float64(*a.Sessions), u.Name)
@@ -42,4 +45,34 @@ func source(by string) string {
 		return "host"
 	}
 	return "cgroup"
+}
+
+// capacity writes what is known; a bound of low confidence is no number to alert on.
+func (s series) capacity(unit string, c status.Capacity) {
+	s.gauge(capacityKnown, number(c.Known), unit)
+	for _, r := range c.Resources {
+		if r.Known {
+			s.gauge(capacityFits, float64(r.Fits), unit, r.Name)
+		}
+	}
+	if !c.Known {
+		return
+	}
+	s.gauge(capacityPer, c.BytesPerConnection, unit)
+	if c.Ratio > 0 {
+		s.gauge(provision, c.Ratio, unit)
+	}
+	if c.Exhaustion != nil {
+		s.time(exhaustion, *c.Exhaustion, unit)
+	}
+}
+
+// target writes the wanted ratio once: it is the host's, not a unit's.
+func (s series) target(units []status.Unit) {
+	for _, u := range units {
+		if u.Capacity != nil && u.Capacity.Target > 0 {
+			s.gauge(provisionTarget, u.Capacity.Target)
+			return
+		}
+	}
 }

@@ -48,6 +48,7 @@ func Host(w io.Writer, s Style, h status.Host) error {
 	}
 	p.services(h.Services)
 	p.units(h)
+	p.capacity(h)
 	p.roster(h)
 	p.refused(h)
 	p.lastDrift(h)

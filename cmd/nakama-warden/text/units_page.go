@@ -106,6 +106,7 @@ func measured(s *status.Sample) []string {
 			}
 			found = append(found, fmt.Sprintf("%s: %s, which the policy does not admit, is connected (%d ×)", u.Name, c.Address, c.Connections))
 		}
+		found = append(found, provisioning(u)...)
 		if u.Misconfigured != "" {
 			found = append(found, u.Name+": "+u.Misconfigured)
 		}

@@ -12,3 +12,10 @@ type Forecast struct {
 	Base               uint64  `json:"base_bytes"`
 	LargestSeen        uint64  `json:"largest_seen"` // the most connections that were observed: beyond it the model extrapolates
 }
+
+// ForecastRequest asks how much memory a number of connections takes on a Nakama of this host. Unit may be empty where there
+// is only one.
+type ForecastRequest struct {
+	Connections uint64 `json:"connections"`
+	Unit        string `json:"unit,omitempty"`
+}

@@ -88,6 +88,11 @@ func (c *Client) Explain(ctx context.Context, source netip.Addr, port uint16) (s
 	return call[status.Explanation](ctx, c, "explain", explainRequest{Source: source, Port: port})
 }
 
+// Forecast says how much memory a number of connections takes.
+func (c *Client) Forecast(ctx context.Context, r status.ForecastRequest) (status.Forecast, error) {
+	return call[status.Forecast](ctx, c, "forecast", r)
+}
+
 // Events returns the stored events that q selects.
 func (c *Client) Events(ctx context.Context, q status.EventQuery) ([]status.Event, error) {
 	return call[[]status.Event](ctx, c, "events", q)

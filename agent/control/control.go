@@ -26,6 +26,7 @@ type Backend interface {
 	Revoke(context.Context, status.RevokeRequest) (status.Applied, error)
 	Reload(context.Context) error
 	Explain(ctx context.Context, source netip.Addr, port uint16) (status.Explanation, error)
+	Forecast(context.Context, status.ForecastRequest) (status.Forecast, error)
 	Events(context.Context, status.EventQuery) ([]status.Event, error)
 	// Follow calls each for every event with a greater sequence, oldest first, then as they come. It returns the error
 	// of each, or nil when ctx ends.

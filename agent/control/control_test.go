@@ -58,6 +58,10 @@ func (r *recorder) Revoke(_ context.Context, q status.RevokeRequest) (status.App
 	return status.Applied{Summary: "revoked " + q.Prefix.String()}, r.failure
 }
 
+func (r *recorder) Forecast(_ context.Context, q status.ForecastRequest) (status.Forecast, error) {
+	return status.Forecast{Connections: q.Connections, Reason: q.Unit}, r.failure
+}
+
 func (r *recorder) Reload(context.Context) error { return r.failure }
 
 func (r *recorder) Explain(_ context.Context, source netip.Addr, port uint16) (status.Explanation, error) {
@@ -146,6 +150,8 @@ func ask(ctx context.Context, b control.Backend) (answers []any, errs []error) {
 	note(paused, err)
 	revoked, err := b.Revoke(ctx, status.RevokeRequest{Prefix: netip.MustParsePrefix("10.0.0.9/32"), Undo: true})
 	note(revoked, err)
+	forecast, err := b.Forecast(ctx, status.ForecastRequest{Connections: 12000, Unit: "nakama.service"})
+	note(forecast, err)
 	note(nil, b.Reload(ctx))
 	explanation, err := b.Explain(ctx, netip.MustParseAddr("fd00:9::4"), 7351)
 	note(explanation, err)

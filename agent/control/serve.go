@@ -55,6 +55,7 @@ func handler(b Backend) http.Handler {
 	handle(mux, "revoke", b.Revoke)
 	handle(mux, "reload", func(ctx context.Context, _ nothing) (nothing, error) { return nothing{}, b.Reload(ctx) })
 	handle(mux, "events", b.Events)
+	handle(mux, "forecast", b.Forecast)
 	handle(mux, "explain", func(ctx context.Context, r explainRequest) (status.Explanation, error) {
 		return b.Explain(ctx, r.Source, r.Port)
 	})

@@ -9,29 +9,39 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nakama-warden/nakama-warden/agent"
 	"github.com/nakama-warden/nakama-warden/cmd/nakama-warden/text"
 	"github.com/nakama-warden/nakama-warden/collector/capacity"
 	"github.com/nakama-warden/nakama-warden/status"
 )
 
-func newForecastCommand() *cobra.Command {
+func newForecastCommand(p *paths) *cobra.Command {
 	var o output
-	var connections uint64
+	var request status.ForecastRequest
 	var path string
 	var window time.Duration
 	cmd := &cobra.Command{
-		Use:   "forecast --connections N --trace FILE",
-		Short: "How much memory a number of connections takes, by what a recorded trace teaches",
-		Long: `Reads a recording of one Nakama as CSV, with at least the columns t_seconds, connections and rss_bytes ("-" is standard
-input), and tells what memory so many connections take: what is expected, and what it stays below with 90 %. Where the
-recording does not show enough, it says so: then the numbers are a guess of low confidence.`,
-		Example: `  nakama-warden forecast --trace recording.csv --connections 12000`,
-		Args:    cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			if connections == 0 {
+		Use:   "forecast --connections N",
+		Short: "How much memory a number of connections takes, by what this host or a recorded trace teaches",
+		Long: `Tells what memory so many connections take on a Nakama: what is expected, and what it stays below with 90 %. It asks the
+model of this host, or of a recording (--trace): CSV with at least the columns t_seconds, connections and rss_bytes; "-" is
+standard input. Where too little was seen, it says so: then the numbers are a guess of low confidence.`,
+		Example: `  nakama-warden forecast --connections 12000
+  nakama-warden forecast --connections 12000 --trace recording.csv`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if request.Connections == 0 {
 				return errors.New("--connections is missing; want how many, such as --connections 12000")
 			}
-			f, err := forecastTrace(path, connections, window)
+			ask := func() (status.Forecast, error) { return forecastTrace(path, request.Connections, window) }
+			if path == "" {
+				b, err := p.backend()
+				if err != nil {
+					return err
+				}
+				ask = func() (status.Forecast, error) { return b.Forecast(cmd.Context(), request) }
+			}
+			f, err := ask()
 			if err != nil {
 				return err
 			}
@@ -39,10 +49,11 @@ recording does not show enough, it says so: then the numbers are a guess of low 
 		},
 	}
 	o.flag(cmd)
-	cmd.Flags().Uint64Var(&connections, "connections", 0, "how `many` connections")
-	cmd.Flags().StringVar(&path, "trace", "", "the recording, a CSV `file`; - is standard input")
+	cmd.Flags().StringVar(&request.Unit, "unit", "", "which `Nakama` of this host, by its name in status; not needed where there is one")
+	cmd.Flags().Uint64Var(&request.Connections, "connections", 0, "how `many` connections")
+	cmd.Flags().StringVar(&path, "trace", "", "a recording, a CSV `file`; - is standard input")
 	cmd.Flags().DurationVar(&window, "window", 0, "the `length` of the model's windows; 0: 20s for recordings under an hour, else 5m")
-	_ = cmd.MarkFlagRequired("trace")
+	cmd.MarkFlagsMutuallyExclusive("trace", "unit")
 	return cmd
 }
 
@@ -60,16 +71,5 @@ func forecastTrace(path string, connections uint64, window time.Duration) (statu
 	if err != nil {
 		return status.Forecast{}, fmt.Errorf("read trace %s: %w", path, err)
 	}
-	return forecastOf(trace.Model(window), connections), nil
+	return agent.ForecastOf(trace.Model(window), connections), nil
 }
-
-// forecastOf asks a model.
-func forecastOf(m capacity.Model, connections uint64) status.Forecast {
-	mean, upper := m.At(float64(connections))
-	known, reason := m.Known()
-	return status.Forecast{Connections: connections, Memory: whole(mean), MemoryUpper: whole(upper), Known: known, Reason: reason,
-		BytesPerConnection: m.BytesPerConnection(), Base: whole(m.Base()), LargestSeen: m.LargestSeen()}
-}
-
-// whole rounds to bytes; less than none is none.
-func whole(bytes float64) uint64 { return uint64(max(0, bytes)) }

@@ -20,7 +20,7 @@ import (
 const (
 	pairs = 10
 	// Each side of a pair is many short windows, one side after the other: what else the machine does falls on both.
-	windows    = 12
+	windows    = 40
 	windowTime = 100 * time.Millisecond
 	// A median of ten lies between the second and the ninth value with 97.9 % confidence (binomial).
 	lowRank, highRank = 1, 8

@@ -109,6 +109,8 @@ func tool(t testing.TB, name string) string {
 }
 
 func TestRealIPTables(t *testing.T) {
+	// The usual lock file is root's, and the host's.
+	t.Setenv("XTABLES_LOCKFILE", filepath.Join(t.TempDir(), "xtables.lock"))
 	for _, c := range []struct{ variant, four, six string }{
 		{"nft", "nft %s ip nat DOCKER", "nft %s ip6 nat DOCKER"},
 		{"legacy", "iptables-legacy ip DOCKER", "iptables-legacy ip6 DOCKER"},

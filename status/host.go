@@ -25,6 +25,12 @@ type Host struct {
 	Roster   []Group   `json:"roster"`
 	Sample   *Sample   `json:"sample,omitempty"` // absent before the first measurement
 	Agent    Agent     `json:"agent"`
+
+	// What follows from what stands above, in this order.
+	Conditions  []Condition  `json:"conditions"`
+	Alerts      []Alert      `json:"alerts"`
+	Silences    []Silence    `json:"silences,omitempty"`
+	Maintenance *Maintenance `json:"maintenance,omitempty"`
 }
 
 // Config tells which configuration is in force and whether the file on disk is it.
@@ -49,19 +55,20 @@ type Firewall struct {
 	Problem      string    `json:"problem,omitempty"`
 	HookedPaths  []string  `json:"hooked_paths,omitempty"` // prerouting, input, forward
 
-	Drifts      map[string]uint64 `json:"drifts,omitempty"` // drifts repaired, by kind
-	LastDrift   *Drift            `json:"last_drift,omitempty"`
-	Repairs     Histogram         `json:"repairs"`
-	EventsLost  uint64            `json:"events_lost,omitempty"` // events that found their channel full
-	Paused      *Pause            `json:"paused,omitempty"`      // everything is let in, by a person's word
-	RevertAt    time.Time         `json:"revert_at,omitzero"`    // an unconfirmed change is taken back then
-	Revoked     []Revocation      `json:"revoked,omitempty"`
-	CutOff      string            `json:"cut_off,omitempty"`     // why connections of refused sources cannot be ended, where they cannot
-	Refusals    string            `json:"refusals,omitempty"`    // why it is not known who was refused, where it is not
-	Saved       []string          `json:"saved,omitempty"`       // saved rulesets that name our table: their load would fail whole
-	Paths       []string          `json:"paths,omitempty"`       // what could not be looked at on the way of packets
-	Fight       string            `json:"fight,omitempty"`       // who keeps taking the table away from us, while it lasts
-	NextAttempt time.Time         `json:"next_attempt,omitzero"` // after a failure
+	Drifts       map[string]uint64 `json:"drifts,omitempty"` // drifts repaired, by kind
+	LastDrift    *Drift            `json:"last_drift,omitempty"`
+	DriftsLately int               `json:"drifts_last_hour,omitempty"`
+	Repairs      Histogram         `json:"repairs"`
+	EventsLost   uint64            `json:"events_lost,omitempty"` // events that found their channel full
+	Paused       *Pause            `json:"paused,omitempty"`      // everything is let in, by a person's word
+	RevertAt     time.Time         `json:"revert_at,omitzero"`    // an unconfirmed change is taken back then
+	Revoked      []Revocation      `json:"revoked,omitempty"`
+	CutOff       string            `json:"cut_off,omitempty"`     // why connections of refused sources cannot be ended, where they cannot
+	Refusals     string            `json:"refusals,omitempty"`    // why it is not known who was refused, where it is not
+	Saved        []string          `json:"saved,omitempty"`       // saved rulesets that name our table: their load would fail whole
+	Paths        []string          `json:"paths,omitempty"`       // what could not be looked at on the way of packets
+	Fight        string            `json:"fight,omitempty"`       // who keeps taking the table away from us, while it lasts
+	NextAttempt  time.Time         `json:"next_attempt,omitzero"` // after a failure
 }
 
 // Pause lets everything in until it ends.
@@ -105,7 +112,8 @@ type Service struct {
 	From           []string         `json:"from"`
 	Mode           string           `json:"mode"`
 	RefuseWith     string           `json:"refuse_with"`
-	Enforced       bool             `json:"enforced"` // read back from the kernel
+	Unsafe         bool             `json:"unsafe,omitempty"` // open where it should not be, by the operator's word
+	Enforced       bool             `json:"enforced"`         // read back from the kernel
 	Reason         string           `json:"reason,omitempty"`
 	Aliases        []uint16         `json:"aliases,omitempty"`         // ports that a proxy or NAT leads to the service, guarded alike
 	Traffic        map[string]Count `json:"traffic,omitempty"`         // by verdict: allowed, refused, would_refuse
@@ -144,4 +152,5 @@ type Agent struct {
 	Events        map[string]uint64 `json:"events,omitempty"` // told so far, by kind
 	EventsDropped map[string]uint64 `json:"events_dropped,omitempty"`
 	StoreProblem  string            `json:"store_problem,omitempty"`
+	Deliveries    []Delivery        `json:"deliveries,omitempty"` // who hears of alerts
 }

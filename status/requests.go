@@ -36,3 +36,18 @@ type RevokeRequest struct {
 	Undo   bool         `json:"undo,omitempty"`
 	Why    string       `json:"why,omitempty"`
 }
+
+// SilenceRequest keeps a condition, or all, from being told for a while; with End, the silence of that ID ends.
+type SilenceRequest struct {
+	Condition string        `json:"condition,omitempty"`
+	For       time.Duration `json:"for_ns,omitempty"`
+	Why       string        `json:"why,omitempty"`
+	End       string        `json:"end,omitempty"`
+}
+
+// MaintenanceRequest begins a maintenance, or ends it.
+type MaintenanceRequest struct {
+	For time.Duration `json:"for_ns,omitempty"`
+	Why string        `json:"why,omitempty"`
+	End bool          `json:"end,omitempty"`
+}

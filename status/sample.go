@@ -8,6 +8,7 @@ type Sample struct {
 	Machine Machine   `json:"machine"`
 	Units   []Unit    `json:"units"`
 	Held    []Holder  `json:"held,omitempty"` // guarded ports that other programs hold (PortHeldByOther)
+	Down    []Down    `json:"down,omitempty"` // units that ran here and do not run now (ServiceDown)
 	// Problems are what could not be measured, each with what would help.
 	Problems []string `json:"problems,omitempty"`
 }
@@ -20,17 +21,26 @@ type Holder struct {
 	PID     int    `json:"pid"`
 }
 
+// Down is a unit that ran here and does not run now. Containers get a name with each start: they are told by their role.
+type Down struct {
+	Name  string    `json:"name"`
+	Role  string    `json:"role"`
+	Since time.Time `json:"since"` // it was last seen then
+}
+
 // Machine is the host as a whole.
 type Machine struct {
-	CPUs            int      `json:"cpus"`
-	MemoryTotal     uint64   `json:"memory_total_bytes"`
-	MemoryAvailable uint64   `json:"memory_available_bytes"`
-	SwapTotal       uint64   `json:"swap_total_bytes"`
-	SwapFree        uint64   `json:"swap_free_bytes"`
-	Conntrack       *Level   `json:"conntrack,omitempty"` // where connection tracking is in use
-	Sizing          []string `json:"sizing,omitempty"`    // why the host is smaller than its roles need (HostUndersized)
-	Sharing         string   `json:"sharing,omitempty"`   // why its roles must not share it (RolesShareHost)
-	Advice          string   `json:"advice,omitempty"`    // what would be ideal, where the host suffices
+	CPUs            int       `json:"cpus"`
+	MemoryTotal     uint64    `json:"memory_total_bytes"`
+	MemoryAvailable uint64    `json:"memory_available_bytes"`
+	SwapTotal       uint64    `json:"swap_total_bytes"`
+	SwapFree        uint64    `json:"swap_free_bytes"`
+	Conntrack       *Level    `json:"conntrack,omitempty"` // where connection tracking is in use
+	OOMKills        uint64    `json:"oom_kills,omitempty"` // processes that the kernel killed for want of memory since boot
+	OOMKilled       time.Time `json:"oom_killed,omitzero"` // when the last one was seen
+	Sizing          []string  `json:"sizing,omitempty"`    // why the host is smaller than its roles need (HostUndersized)
+	Sharing         string    `json:"sharing,omitempty"`   // why its roles must not share it (RolesShareHost)
+	Advice          string    `json:"advice,omitempty"`    // what would be ideal, where the host suffices
 }
 
 // Level is how much of something that is limited is in use.
@@ -41,12 +51,13 @@ type Level struct {
 
 // Unit is one process of a service: a Nakama or a CockroachDB, told from others by its systemd unit or container.
 type Unit struct {
-	Name    string    `json:"name"` // the systemd unit or the container's name; the program's name where there is neither
-	Role    string    `json:"role"`
-	Program string    `json:"program"`
-	PID     int       `json:"pid"`
-	Started time.Time `json:"started"`
-	Own     bool      `json:"own_namespace"` // its network is the host's own
+	Name      string    `json:"name"` // the systemd unit or the container's name; the program's name where there is neither
+	Role      string    `json:"role"`
+	Program   string    `json:"program"`
+	PID       int       `json:"pid"`
+	Started   time.Time `json:"started"`
+	Restarted time.Time `json:"restarted,omitzero"` // when it was found in place of another process of the unit (ServiceRestarted)
+	Own       bool      `json:"own_namespace"`      // its network is the host's own
 
 	Ports  []Port `json:"ports"`
 	Memory Memory `json:"memory"`
@@ -81,15 +92,16 @@ type Client struct {
 
 // Memory is what a unit uses, and what limits it.
 type Memory struct {
-	Resident  uint64 `json:"resident_bytes"`
-	Anonymous uint64 `json:"anonymous_bytes,omitempty"`
-	File      uint64 `json:"file_bytes,omitempty"`
-	Kernel    uint64 `json:"kernel_bytes,omitempty"`   // of its cgroup
-	Limit     uint64 `json:"limit_bytes"`              // the one that binds
-	LimitBy   string `json:"limit_by"`                 // cgroup PATH, host
-	GoLimit   uint64 `json:"go_limit_bytes,omitempty"` // GOMEMLIMIT
-	OOMKills  uint64 `json:"oom_kills"`                // at the level that binds
-	Ceiling   uint64 `json:"ceiling_bytes,omitempty"`  // what today's load may rise to without one more connection
+	Resident  uint64    `json:"resident_bytes"`
+	Anonymous uint64    `json:"anonymous_bytes,omitempty"`
+	File      uint64    `json:"file_bytes,omitempty"`
+	Kernel    uint64    `json:"kernel_bytes,omitempty"`   // of its cgroup
+	Limit     uint64    `json:"limit_bytes"`              // the one that binds
+	LimitBy   string    `json:"limit_by"`                 // cgroup PATH, host
+	GoLimit   uint64    `json:"go_limit_bytes,omitempty"` // GOMEMLIMIT
+	OOMKills  uint64    `json:"oom_kills"`                // at the level that binds
+	OOMKilled time.Time `json:"oom_killed,omitzero"`      // when that number was seen to rise last
+	Ceiling   uint64    `json:"ceiling_bytes,omitempty"`  // what today's load may rise to without one more connection
 }
 
 // Application is what a service says of itself. Nakama's gauges are up to a minute old.
@@ -118,13 +130,25 @@ type Capacity struct {
 	Target             float64    `json:"provision_target_ratio"`            // what is wanted
 	Below              bool       `json:"below_target"`                      // ProvisionBelowTarget
 	SufficientMemory   uint64     `json:"sufficient_memory_bytes,omitempty"` // where there is far more than is wanted: what would do
-	Exhaustion         *time.Time `json:"exhaustion,omitempty"`              // when the load is forecast to meet what fits (MemoryExhaustionForecast)
+	Exhaustion         *time.Time `json:"exhaustion,omitempty"`              // when the load is forecast to meet what fits into memory (MemoryExhaustionForecast)
+	Joint              *Joint     `json:"joint,omitempty"`                   // where the memory that limits it is shared with other Nakamas
+}
+
+// Joint is what several Nakamas carry together within one limit of memory, if they go on sharing the load as at their peaks. The
+// capacity of each is its part of it.
+type Joint struct {
+	Units    []string `json:"units"`
+	LimitBy  string   `json:"limit_by"` // cgroup PATH, host
+	Limit    uint64   `json:"limit_bytes"`
+	Known    bool     `json:"known"`
+	Fits     uint64   `json:"fits"`
+	Expected uint64   `json:"expected"`
 }
 
 // Resource is one thing that connections use up.
 type Resource struct {
 	Name   string `json:"name"`
-	Limit  uint64 `json:"limit"`
+	Limit  uint64 `json:"limit"` // of memory what others leave of it; it may be shared
 	Fits   uint64 `json:"fits"`
 	Known  bool   `json:"known"`
 	Reason string `json:"reason,omitempty"`

@@ -4,14 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/nakama-warden/nakama-warden/agent"
 	"github.com/nakama-warden/nakama-warden/cmd/nakama-warden/text"
-	"github.com/nakama-warden/nakama-warden/collector/capacity"
 	"github.com/nakama-warden/nakama-warden/status"
 )
 
@@ -23,15 +20,19 @@ func newForecastCommand(p *paths) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "forecast --connections N",
 		Short: "How much memory a number of connections takes, by what this host or a recorded trace teaches",
-		Long: `Tells what memory so many connections take on a Nakama: what is expected, and what it stays below with 90 %. It asks the
-model of this host, or of a recording (--trace): CSV with at least the columns t_seconds, connections and rss_bytes; "-" is
-standard input. Where too little was seen, it says so: then the numbers are a guess of low confidence.`,
+		Long: `Tells what memory so many connections take on a Nakama: what is expected, and what it stays below with 90 %; and what that
+rests on. It asks the model of this host, or of a recording (--trace): CSV with at least the columns t_seconds, connections and
+rss_bytes; "-" is standard input. A recording is also held against itself: its lower loads foretell its top. Where too little was
+seen, it says so: then the numbers are a guess of low confidence.`,
 		Example: `  nakama-warden forecast --connections 12000
   nakama-warden forecast --connections 12000 --trace recording.csv`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if request.Connections == 0 {
 				return errors.New("--connections is missing; want how many, such as --connections 12000")
+			}
+			if window < 0 {
+				return fmt.Errorf("--window %s is negative; want a length such as 20s, or 0 for what suits the recording", window)
 			}
 			ask := func() (status.Forecast, error) { return forecastTrace(path, request.Connections, window) }
 			if path == "" {
@@ -55,21 +56,4 @@ standard input. Where too little was seen, it says so: then the numbers are a gu
 	cmd.Flags().DurationVar(&window, "window", 0, "the `length` of the model's windows; 0: 20s for recordings under an hour, else 5m")
 	cmd.MarkFlagsMutuallyExclusive("trace", "unit")
 	return cmd
-}
-
-func forecastTrace(path string, connections uint64, window time.Duration) (status.Forecast, error) {
-	var recording io.Reader = os.Stdin
-	if path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
-			return status.Forecast{}, err
-		}
-		defer f.Close()
-		recording = f
-	}
-	trace, err := capacity.ReadTrace(recording)
-	if err != nil {
-		return status.Forecast{}, fmt.Errorf("read trace %s: %w", path, err)
-	}
-	return agent.ForecastOf(trace.Model(window), connections), nil
 }

@@ -34,6 +34,8 @@ type Share struct {
 	Model       Model
 	Connections uint64 // its part of the load, such as its peak lately
 	Limit       uint64 // its own limit of memory below the common one; 0 is none
+	// Outside is what each connection takes within the limit beside what the model learnt, in bytes: the kernel's part.
+	Outside float64
 }
 
 // Joint tells how many connections the processes carry together within a common limit of memory, if they go on sharing the
@@ -59,7 +61,7 @@ func Joint(limit uint64, shares []Share) Resource {
 	r.Expected, expected = crossing(float64(limit), together.mean)
 	for i, s := range shares {
 		if s.Limit > 0 && parts[i] > 0 {
-			own := Memory(s.Limit, s.Model)
+			own := Joint(s.Limit, []Share{{Model: s.Model, Connections: 1, Outside: s.Outside}})
 			r.Fits = min(r.Fits, whole(float64(own.Fits)/parts[i]))
 			r.Expected = min(r.Expected, whole(float64(own.Expected)/parts[i]))
 		}
@@ -95,7 +97,7 @@ func naive(limit uint64, shares []Share, parts []float64) uint64 {
 		if top.Connections < 1 {
 			return 0
 		}
-		each += parts[i] * top.Memory * bytesUnit / top.Connections
+		each += parts[i] * (top.Memory*bytesUnit/top.Connections + s.Outside)
 	}
 	if each <= 0 {
 		return 0
@@ -104,7 +106,7 @@ func naive(limit uint64, shares []Share, parts []float64) uint64 {
 	for i, s := range shares {
 		if s.Limit > 0 && parts[i] > 0 {
 			top := s.Model.Seen.Top
-			fits = min(fits, whole(float64(s.Limit)/(top.Memory*bytesUnit/top.Connections)/parts[i]))
+			fits = min(fits, whole(float64(s.Limit)/(top.Memory*bytesUnit/top.Connections+s.Outside)/parts[i]))
 		}
 	}
 	return fits
@@ -112,14 +114,16 @@ func naive(limit uint64, shares []Share, parts []float64) uint64 {
 
 // together is the sum of several curves over their common load.
 type together struct {
-	curves []curve
-	parts  []float64
+	curves  []curve
+	parts   []float64
+	outside float64 // bytes per connection of the common load
 }
 
 func newTogether(shares []Share, parts []float64) *together {
 	t := &together{parts: parts}
-	for _, s := range shares {
+	for i, s := range shares {
 		t.curves = append(t.curves, s.Model.curve())
+		t.outside += parts[i] * s.Outside
 	}
 	return t
 }
@@ -137,6 +141,7 @@ func (t *together) upper(n float64) float64 {
 // at adds the expectations, and the margins as of independent errors.
 func (t *together) at(n float64) (mean, upper float64) {
 	var margins float64
+	mean = t.outside * n
 	for i := range t.curves {
 		m, u := t.curves[i].at(n * t.parts[i])
 		mean += m

@@ -138,6 +138,35 @@ func TestPeak(t *testing.T) {
 	see(0, 1<<40, math.MaxUint32)
 }
 
+// Neither a clock that goes back and on, nor another window, nor one that is too short loses the peak.
+func TestPeakOfBadClocks(t *testing.T) {
+	const day = 24 * time.Hour
+	p := Peak{}.Observe(epoch(), 900, 30*day)
+	if on := p.Observe(epoch().Add(-2*day), 10, 30*day).Observe(epoch(), 5, 30*day); on.Value() != 900 {
+		t.Errorf("there and back: %d", on.Value())
+	}
+	for _, window := range []time.Duration{time.Hour, time.Second, 0, -day} {
+		if other := p.Observe(epoch().Add(time.Second), 10, window); other.Value() != 900 || other.Part < time.Second {
+			t.Errorf("window %v: %d in parts of %v", window, other.Value(), other.Part)
+		}
+	}
+}
+
+// A limit that changes counts at once; without one nothing is forecast.
+func TestLimitChanges(t *testing.T) {
+	m := taught(t)
+	f := Forecast{Start: epoch(), Level: math.Log1p(8000), Learned: 1}
+	var e Exhaustion
+	for i, step := range []struct {
+		limit  uint64
+		active bool
+	}{{2e9, false}, {300e6, false}, {300e6, false}, {300e6, true}, {2e9, true}, {0, true}, {2e9, true}, {2e9, true}, {2e9, true}, {2e9, false}, {0, false}, {0, false}, {0, false}} {
+		if e = e.Step(f, Memory(step.limit, m)); e.Active != step.active {
+			t.Fatalf("step %d, limit %d: active %v", i, step.limit, e.Active)
+		}
+	}
+}
+
 // The factor and its uses agree with plain multiplication.
 func TestCholesky(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))

@@ -3,37 +3,179 @@ package text
 import (
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/nakama-warden/nakama-warden/status"
 )
 
-// Forecast writes what memory a number of connections takes, and how sure that is.
+// Forecast writes what memory a number of connections takes, how sure that is, and what it rests on.
 func Forecast(w io.Writer, s Style, f status.Forecast) error {
 	p := page{style: s}
-	lead := line{lead: "KNOWN  ", leadColour: green}
-	if !f.Known {
-		lead = line{lead: "NOT KNOWN  ", leadColour: yellow}
+	if f.Known {
+		p.prose(line{lead: "KNOWN  ", leadColour: green, text: fmt.Sprintf("%s connections take %s of memory, and less than %s with 90 %% certainty",
+			grouped(f.Connections), size(float64(f.Memory)), size(float64(f.MemoryUpper)))})
+	} else {
+		p.prose(line{lead: "NOT KNOWN  ", leadColour: yellow, text: fmt.Sprintf("%s connections take perhaps %s of memory, perhaps %s: this is a guess",
+			grouped(f.Connections), size(float64(f.Memory)), size(float64(f.MemoryUpper)))})
 	}
-	lead.text = fmt.Sprintf("%d connections take about %s of memory, and with 90 %% certainty less than %s",
-		f.Connections, bytes(f.Memory), bytes(f.MemoryUpper))
-	p.prose(lead)
-	if f.Reason != "" {
-		p.prose(line{lead: "why    ", leadColour: dim, text: f.Reason})
+	p.writeLine("")
+	for _, b := range reasoning(f) {
+		if b.text != "" {
+			p.prose(line{lead: fmt.Sprintf("%-8s", b.title), leadColour: dim, text: b.text, colour: b.colour})
+		}
 	}
-	p.prose(line{lead: "seen   ", leadColour: dim, text: seen(f)})
-	p.prose(line{lead: "model  ", leadColour: dim,
-		text: fmt.Sprintf("%s without a connection, and %.1f KB for each", bytes(f.Base), f.BytesPerConnection/1e3)})
 	return p.flush(w)
 }
 
-// seen says how far beyond what was observed the answer lies: the bound widens with that.
-func seen(f status.Forecast) string {
-	text := fmt.Sprintf("up to %d connections", f.LargestSeen)
-	switch {
-	case f.LargestSeen == 0 || f.Connections <= f.LargestSeen:
-		return text
-	default:
-		return fmt.Sprintf("%s: this is %.1f times as many, which the certainty allows for; a larger load would make it surer",
-			text, float64(f.Connections)/float64(f.LargestSeen))
+// because is one line of what a forecast rests on.
+type because struct {
+	title, text string
+	colour      colour
+}
+
+func reasoning(f status.Forecast) []because {
+	return []because{
+		{title: "why", text: f.Reason, colour: yellow},
+		{title: "seen", text: seen(f)},
+		{title: "model", text: model(f)},
+		{title: "reach", text: reach(f)},
+		{title: "kernel", text: kernel(f)},
+		{title: "binds", text: binds(f)},
+		{title: "check", text: check(f.Check)},
+		{title: "surer", text: f.Surer},
 	}
+}
+
+// seen says what taught the model.
+func seen(f status.Forecast) string {
+	windows := fmt.Sprintf("%s of steady load", several(f.Windows, "window"))
+	over := " over " + span(time.Duration(f.Seconds*float64(time.Second)))
+	if f.Samples > 0 {
+		windows = several(f.Samples, "sample") + over + ", in them " + windows
+		over = ""
+	}
+	if f.Windows == 0 {
+		return windows
+	}
+	text := fmt.Sprintf("%s%s, from %s to %s connections", windows, over, grouped(f.LeastSeen), grouped(f.LargestSeen))
+	if f.Unit != "" {
+		text += ", of " + f.Unit
+	}
+	return text
+}
+
+func model(f status.Forecast) string {
+	if f.Windows == 0 {
+		return "none yet: the numbers are what Nakamas take elsewhere"
+	}
+	return fmt.Sprintf("%s without a connection, and %s ± %s for each", size(float64(f.Base)), size(f.BytesPerConnection), size(f.Doubt))
+}
+
+// reach says how far beyond what was observed the answer lies: the bound widens with that.
+func reach(f status.Forecast) string {
+	switch {
+	case f.LargestSeen == 0:
+		return ""
+	case f.Connections <= f.LargestSeen:
+		return "so many were seen: nothing is extrapolated"
+	}
+	return fmt.Sprintf("%.1f times the most that was seen, which the certainty allows for", float64(f.Connections)/float64(f.LargestSeen))
+}
+
+func kernel(f status.Forecast) string {
+	if f.Kernel == 0 {
+		return ""
+	}
+	return fmt.Sprintf("up to %s more, outside of the process and within the same limit", size(float64(f.Kernel)))
+}
+
+// binds says what runs out first, and whether so many fit.
+func binds(f status.Forecast) string {
+	c := f.Capacity
+	switch {
+	case c == nil && f.Samples > 0:
+		return "not known: a recording shows memory alone, no limit, descriptors or conntrack"
+	case c == nil:
+		return "not known: no daemon runs here, or the unit does not"
+	case !c.Known:
+		return "not known: " + orElse(c.Reason, "not enough was seen")
+	}
+	verdict := fmt.Sprintf("%s do", grouped(f.Connections))
+	switch {
+	case f.Connections > max(c.Fits, c.Expected):
+		verdict = fmt.Sprintf("%s do not", grouped(f.Connections))
+	case f.Connections > c.Fits:
+		verdict = fmt.Sprintf("%s may or may not", grouped(f.Connections))
+	}
+	text := fmt.Sprintf("%s: %s connections fit with 90 %% certainty: %s", limitOf(*c), grouped(c.Fits), verdict)
+	if c.Joint != nil && c.Binding == "memory" {
+		text += fmt.Sprintf(" while %s grow in proportion", strings.Join(c.Joint.Units, ", "))
+	}
+	return text
+}
+
+// limitOf names the resource that binds, and how much there is of it.
+func limitOf(c status.Capacity) string {
+	for _, r := range c.Resources {
+		if r.Name == c.Binding && r.Limit > 0 {
+			if r.Name == "memory" {
+				return size(float64(r.Limit)) + " of memory"
+			}
+			return grouped(r.Limit) + " " + r.Name
+		}
+	}
+	return c.Binding
+}
+
+// check says how good the method is on this very recording.
+func check(c *status.ForecastCheck) string {
+	if c == nil {
+		return ""
+	}
+	if !c.Known {
+		return fmt.Sprintf("its load up to %s alone would not have been enough to know", grouped(c.LargestSeen))
+	}
+	verdict := "inside the bound"
+	if c.Measured > c.MemoryUpper {
+		verdict = "OUTSIDE the bound"
+	}
+	return fmt.Sprintf("its load up to %s alone foretells %s at %s, below %s; %s were measured: off by %+.1f %%, %s", grouped(c.LargestSeen),
+		size(float64(c.Memory)), grouped(c.Connections), size(float64(c.MemoryUpper)), size(float64(c.Measured)),
+		100*(float64(c.Memory)/float64(max(1, c.Measured))-1), verdict)
+}
+
+// size writes bytes to three digits or more, in decimal units: what is compared must not be rounded away.
+func size(bytes float64) string {
+	for _, unit := range []struct {
+		bytes float64
+		name  string
+	}{{1e12, "TB"}, {1e9, "GB"}, {1e6, "MB"}, {1e3, "KB"}} {
+		if value := bytes / unit.bytes; value >= 0.9995 || value <= -0.9995 {
+			decimals := 0
+			for v := max(value, -value); v < 99.95 && decimals < 2; v *= 10 {
+				decimals++
+			}
+			return strconv.FormatFloat(value, 'f', decimals, 64) + " " + unit.name
+		}
+	}
+	return strconv.FormatFloat(bytes, 'f', 0, 64) + " B"
+}
+
+// grouped writes a count with its thousands apart.
+func grouped(n uint64) string {
+	text := strconv.FormatUint(n, 10)
+	for at := len(text) - 3; at > 0; at -= 3 {
+		text = text[:at] + "," + text[at:]
+	}
+	return text
+}
+
+// several is a count of things.
+func several(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return grouped(uint64(max(0, n))) + " " + thing
 }

@@ -39,6 +39,13 @@ type Applied struct {
 	Summary  string   `json:"summary"`
 }
 
+// Silenced tells what is not told to anybody, after a silence or a maintenance began or ended.
+type Silenced struct {
+	Summary     string       `json:"summary"`
+	Silences    []Silence    `json:"silences"`
+	Maintenance *Maintenance `json:"maintenance,omitempty"`
+}
+
 // EventQuery selects events; the zero value selects all that are kept.
 type EventQuery struct {
 	After uint64   `json:"after"` // only events with a greater Sequence

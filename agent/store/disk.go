@@ -122,16 +122,6 @@ func checkMark(tx *bbolt.Tx) error {
 	return nil
 }
 
-func (d *disk) put(bucket, key string, value []byte) error {
-	return d.update(func(tx *bbolt.Tx) error {
-		b, err := tx.CreateBucketIfNotExists([]byte(bucket))
-		if err != nil {
-			return err
-		}
-		return b.Put([]byte(key), value)
-	})
-}
-
 func (d *disk) get(bucket, key string) (value []byte, err error) {
 	err = d.view(func(tx *bbolt.Tx) error {
 		if b := tx.Bucket([]byte(bucket)); b != nil {
@@ -214,7 +204,7 @@ func (d *disk) copyInto(m *memory) error {
 				if value == nil {
 					return nil // a bucket in a bucket: not ours
 				}
-				return m.put(string(name), string(key), slices.Clone(value))
+				return m.put(string(name), map[string][]byte{string(key): slices.Clone(value)})
 			})
 		})
 	})

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/nakama-warden/nakama-warden/status"
@@ -21,11 +22,11 @@ func newMemory(limit int) *memory {
 // startAt makes sequences go on after this one, if they are not ahead of it.
 func (m *memory) startAt(last uint64) { m.last = max(m.last, last) }
 
-func (m *memory) put(bucket, key string, value []byte) error {
+func (m *memory) put(bucket string, values map[string][]byte) error {
 	if m.values[bucket] == nil {
 		m.values[bucket] = map[string][]byte{}
 	}
-	m.values[bucket][key] = value
+	maps.Copy(m.values[bucket], values)
 	return nil
 }
 

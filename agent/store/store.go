@@ -10,6 +10,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -40,14 +42,15 @@ type Store struct {
 	// mu guards what follows. It is held during an operation, so that nothing waits on a database that broke under another.
 	mu       sync.Mutex
 	backend  backend
-	standing string // a problem that lasts until the next Open
-	writing  string // why the last write failed
+	standing string            // a problem that lasts until the next Open
+	failing  map[string]string // why the last write failed, by bucket: a small value may fit where a large one does not
 }
 
 // backend is where things are kept: a bbolt file, or memory.
 type backend interface {
-	put(bucket, key string, value []byte) error
 	get(bucket, key string) ([]byte, error) // nil: not found
+	apply([]change) error                   // all of them, or none
+	all(bucket string) ([]change, error)    // in the order of the keys
 	appendEvents([]status.Event) error      // sets each Sequence
 	events(status.EventQuery) ([]status.Event, error)
 	close() error
@@ -55,7 +58,7 @@ type backend interface {
 
 // Open opens or makes the file at path, 0600, and its directory, 0700. The only error is ErrLocked.
 func Open(path string, o Options) (*Store, error) {
-	s := &Store{path: path, now: o.Now, limit: o.EventLimit, readOnly: o.ReadOnly}
+	s := &Store{path: path, now: o.Now, limit: o.EventLimit, readOnly: o.ReadOnly, failing: map[string]string{}}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -76,13 +79,11 @@ func Open(path string, o Options) (*Store, error) {
 func (s *Store) Problem() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var parts []string
-	for _, part := range []string{s.standing, s.writing} {
-		if part != "" {
-			parts = append(parts, part)
-		}
+	parts := slices.Sorted(maps.Values(s.failing))
+	if s.standing != "" {
+		parts = slices.Insert(parts, 0, s.standing)
 	}
-	return strings.Join(parts, "; ")
+	return strings.Join(slices.Compact(parts), "; ")
 }
 
 // Close lets go of the file. The store must not be used afterwards.
@@ -97,18 +98,33 @@ func (s *Store) Close() error {
 
 // Put keeps the value, as JSON, in one synced transaction.
 func (s *Store) Put(bucket, key string, value any) error {
-	text, err := json.Marshal(value)
-	if err != nil {
-		return fmt.Errorf("put %s/%s: %w", bucket, key, err)
-	}
-	if err := checkName(bucket); err != nil {
-		return fmt.Errorf("put %s/%s: %w", bucket, key, err)
-	}
-	err = s.write(func(b backend) error { return b.put(bucket, key, text) })
-	if err != nil {
+	if err := s.put(bucket, map[string]any{key: value}); err != nil {
 		return fmt.Errorf("put %s/%s: %w", bucket, key, err)
 	}
 	return nil
+}
+
+// PutAll keeps the values by their keys, each as JSON, all in one synced transaction, or none.
+func (s *Store) PutAll(bucket string, values map[string]any) error {
+	if err := s.put(bucket, values); err != nil {
+		return fmt.Errorf("put %d values into %s: %w", len(values), bucket, err)
+	}
+	return nil
+}
+
+func (s *Store) put(bucket string, values map[string]any) error {
+	if err := checkName(bucket); err != nil {
+		return err
+	}
+	changes := make([]change, 0, len(values))
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		text, err := json.Marshal(values[key])
+		if err != nil {
+			return err
+		}
+		changes = append(changes, change{bucket: bucket, key: key, value: text})
+	}
+	return s.write(bucket, func(b backend) error { return b.apply(changes) })
 }
 
 // Get fills into with the value. A value that does not fit into it counts as not found, with an error that says so; what
@@ -140,7 +156,7 @@ func (s *Store) AppendEvents(events []status.Event) error {
 	if len(events) == 0 {
 		return nil
 	}
-	if err := s.write(func(b backend) error { return b.appendEvents(events) }); err != nil {
+	if err := s.write(eventsBucket, func(b backend) error { return b.appendEvents(events) }); err != nil {
 		return fmt.Errorf("append events: %w", err)
 	}
 	return nil
@@ -158,17 +174,17 @@ func (s *Store) Events(q status.EventQuery) (found []status.Event, err error) {
 	return found, nil
 }
 
-// write is do for what changes something; its last outcome is part of Problem.
-func (s *Store) write(op func(backend) error) error {
+// write is do for what changes a bucket; its last outcome is part of Problem.
+func (s *Store) write(bucket string, op func(backend) error) error {
 	if s.readOnly {
 		return errors.New("the store was opened for reading only")
 	}
 	err := s.do(op)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.writing = ""
+	delete(s.failing, bucket)
 	if err != nil {
-		s.writing = fmt.Sprintf("write %s: %v", s.path, err)
+		s.failing[bucket] = fmt.Sprintf("write %s: %v", s.path, err)
 	}
 	return err
 }

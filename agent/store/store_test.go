@@ -109,6 +109,46 @@ func TestAValueThatNoLongerFits(t *testing.T) {
 	}
 }
 
+func TestPutAllKeepsAllOrNone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	s := open(t, path, Options{})
+	must(t, s.Put("history", "kept", "as it was"))
+	must(t, s.PutAll("history", map[string]any{"1": "one", "2": "two"}))
+	for _, bad := range []struct {
+		key   string
+		value any
+	}{{"3", func() {}}, {"", "bbolt refuses the key"}} {
+		if err := s.PutAll("history", map[string]any{"1": "changed", bad.key: bad.value}); err == nil {
+			t.Errorf("%+v: PutAll succeeded", bad)
+		}
+	}
+	if err := s.PutAll(eventsBucket, map[string]any{"1": 1}); err == nil {
+		t.Error("PutAll into the events succeeded")
+	}
+	must(t, s.Close())
+	s = open(t, path, Options{})
+	for key, want := range map[string]string{"kept": "as it was", "1": "one", "2": "two"} {
+		wantValue(t, s, "history", key, want)
+	}
+}
+
+// A small value that fits hides nothing of a large one that does not.
+func TestAProblemLastsUntilItsBucketIsWritten(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "db"), Options{})
+	if err := s.Put("history", "", "no key"); err == nil {
+		t.Fatal("Put without a key succeeded")
+	}
+	must(t, s.Put("other", "key", 1))
+	must(t, s.AppendEvents(numbered(status.KindDrift, 1)))
+	if s.Problem() == "" {
+		t.Error("another bucket's success hides the problem")
+	}
+	must(t, s.Put("history", "key", 1))
+	if s.Problem() != "" {
+		t.Errorf("problem %q", s.Problem())
+	}
+}
+
 func TestReservedBuckets(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "db"), Options{})
 	for _, bucket := range []string{"", eventsBucket, markBucket} {

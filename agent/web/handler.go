@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/nakama-warden/nakama-warden/status"
 )
@@ -15,12 +16,16 @@ func Handler(o Options) http.Handler {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", metrics(o))
 	mux.HandleFunc("GET /api/v1/status", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, o.Host())
 	})
 	mux.HandleFunc("GET /api/v1/events", o.events)
+	mux.Handle("GET /api/v1/history", history(o))
 	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = fmt.Fprintln(w, "healthy") // fails only if the client has gone
 	})
@@ -84,6 +89,7 @@ var indexPage = template.Must(template.New("index").Parse(`<!DOCTYPE html>
 <li><a href="/metrics">Metrics</a></li>
 <li><a href="/api/v1/status">Status</a></li>
 <li><a href="/api/v1/events">Events</a></li>
+<li><a href="/api/v1/history">History</a></li>
 <li><a href="/-/healthy">Health</a></li>
 <li><a href="/-/ready">Readiness</a></li>
 </ul>
@@ -104,8 +110,11 @@ func answer(w http.ResponseWriter, code int, value any) {
 	_ = json.NewEncoder(w).Encode(value) // fails only if the client has gone
 }
 
-func refuse(w http.ResponseWriter, code int, problem string) {
-	answer(w, code, struct {
-		Error string `json:"error"`
-	}{problem})
+// problem is the answer to what cannot be answered.
+type problem struct {
+	Error string `json:"error"`
+}
+
+func refuse(w http.ResponseWriter, code int, why string) {
+	answer(w, code, problem{why})
 }

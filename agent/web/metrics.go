@@ -66,6 +66,11 @@ var (
 	rosterAddresses = describe("roster_addresses", "Prefixes of the group after coalescing.", "group")
 	rosterSourceUp  = describe("roster_source_up", "Whether the source of the group answered last time.", "group", "source")
 	rosterSuccess   = describe("roster_last_success_timestamp_seconds", "When every source of the group last answered.", "group")
+	conditionActive = describe("condition_active", "Whether the condition holds now, of anything on this host.", "condition")
+	alerts          = describe("alerts", "Alerts by state; silenced ones fire too.", "state")
+	maintenance     = describe("maintenance", "Whether a maintenance lasts.")
+	notifications   = describe("notifications_total", "Alerts by what their delivery came to; failed counts attempts.", "receiver", "result")
+	outboxLength    = describe("outbox_length", "Alerts that wait for a receiver.")
 	events          = describe("events_total", "Events told.", "kind")
 	eventsDropped   = describe("events_dropped_total", "Events that a sink lost.", "sink")
 )
@@ -79,8 +84,8 @@ func (c *collector) Describe(to chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{buildInfo, hostInfo, hostRoleInfo, serviceInfo, reloadOK, reloadTime, enforced,
 		lastVerified, policyInfo, packets, volume, refusedSources, connections, sessions,
 		presences, memory, memoryCeiling, memoryLimit, capacityFits, capacityKnown, capacityPer, provision, provisionTarget,
-		exhaustion, drifts, repairs, rosterAddresses, rosterSourceUp, rosterSuccess, events,
-		eventsDropped} {
+		exhaustion, drifts, repairs, rosterAddresses, rosterSourceUp, rosterSuccess,
+		conditionActive, alerts, maintenance, notifications, outboxLength, events, eventsDropped} {
 		to <- desc
 	}
 }
@@ -111,6 +116,7 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 		}
 		s.target(host.Sample.Units)
 	}
+	s.alerting(host)
 	s.counts(events, host.Agent.Events)
 	dropped := map[string]uint64{"firewall": host.Firewall.EventsLost}
 	maps.Copy(dropped, host.Agent.EventsDropped)

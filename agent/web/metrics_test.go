@@ -46,6 +46,7 @@ func fixed() Options {
 		Host:    func() status.Host { return host },
 		Ready:   func() bool { return true },
 		Events:  func(status.EventQuery) ([]status.Event, error) { return nil, nil },
+		History: func(status.HistoryQuery) (status.History, error) { return status.History{}, nil },
 		Version: "1.2.3",
 	}
 }

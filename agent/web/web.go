@@ -23,6 +23,9 @@ type Options struct {
 	Host   func() status.Host                              // the last snapshot
 	Ready  func() bool                                     // the rules were read back from the kernel at least once
 	Events func(status.EventQuery) ([]status.Event, error) // of the store
+	// History answers what was measured before. Its error says what is wrong with the query.
+	History func(status.HistoryQuery) (status.History, error)
+	Now     func() time.Time // time.Now if nil
 
 	Listen     string // host:port
 	ConfigFile string // the exporter-toolkit's; empty: neither TLS nor authentication

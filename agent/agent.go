@@ -19,6 +19,7 @@ import (
 
 	"github.com/nakama-warden/nakama-warden/agent/config"
 	"github.com/nakama-warden/nakama-warden/agent/control"
+	"github.com/nakama-warden/nakama-warden/agent/history"
 	"github.com/nakama-warden/nakama-warden/agent/journal"
 	"github.com/nakama-warden/nakama-warden/agent/store"
 	"github.com/nakama-warden/nakama-warden/agent/web"
@@ -60,7 +61,10 @@ type daemon struct {
 	table     *kernel.Table
 	enforcer  *enforcer.Enforcer
 	collector *collector.Collector
+	history   *history.History
+	alerts    alerts
 
+	storeProblem string // the last that was told
 	steering
 	senses
 }
@@ -82,6 +86,7 @@ func Run(ctx context.Context, o Options) error {
 		return fmt.Errorf("open store: %w", err)
 	}
 	d.journal = journal.New(o.Log, d.store, time.Now)
+	d.history = history.New(d.store, o.Log, time.Now)
 
 	return errors.Join(d.withJournal(ctx, func(ctx context.Context) error {
 		cfg, wish, err := d.firstWish()
@@ -97,6 +102,9 @@ func Run(ctx context.Context, o Options) error {
 		defer d.closeSenses()
 		d.enforcer = enforcer.New(d.table, d.enforcerOptions(cfg.Firewall.LogGroup))
 		d.collector = d.newCollector()
+		if err := d.openAlerts(cfg); err != nil {
+			return errors.Join(err, d.table.Close())
+		}
 		return errors.Join(d.withEnforcer(ctx, func(ctx context.Context) error {
 			d.begin(ctx, cfg, wish)
 			d.serve(ctx, listener)
@@ -131,9 +139,7 @@ func (d *daemon) withJournal(ctx context.Context, body func(context.Context) err
 	writing.Go(func() { _ = d.journal.Run(journalCtx) }) // always nil
 	defer writing.Wait()
 	defer stop()
-	if problem := d.store.Problem(); problem != "" {
-		d.journal.Tell(status.Event{Kind: status.KindStoreDegraded, Summary: problem})
-	}
+	d.tellStoreProblem()
 	return body(ctx)
 }
 
@@ -157,6 +163,13 @@ func (d *daemon) serve(ctx context.Context, listener controlListener) {
 	parts.Go(func() { d.listen(ctx) })
 	parts.Go(func() { _ = d.collector.Run(ctx) }) // always nil
 	parts.Go(func() { d.learn(ctx) })
+	parts.Go(func() { d.remember(ctx) })
+	parts.Go(func() { d.alert(ctx) })
+	parts.Go(func() {
+		if err := d.alerts.outbox.Run(ctx); err != nil {
+			d.o.Log.Warn("alerts that nobody took yet may be lost", "error", err)
+		}
+	})
 	if listener != nil {
 		parts.Go(func() {
 			if err := control.Serve(ctx, listener, d); err != nil {
@@ -182,6 +195,7 @@ func (d *daemon) serveWeb(ctx context.Context) {
 			Host:       d.host,
 			Ready:      func() bool { return !d.enforcer.Snapshot().Firewall.LastVerified.IsZero() },
 			Events:     d.journal.Events,
+			History:    d.history.Query,
 			Listen:     cfg.Web.Listen,
 			ConfigFile: cfg.Web.ConfigFile,
 			Log:        d.o.Log,

@@ -8,8 +8,15 @@ import (
 	"github.com/nakama-warden/nakama-warden/status"
 )
 
-// host puts together what is known now. Nothing is measured here.
+// host is everything that is known now: the facts, and what was concluded from them.
 func (d *daemon) host() status.Host {
+	h := d.facts()
+	d.addAlerts(&h)
+	return h
+}
+
+// facts puts together what was measured. Nothing is measured here.
+func (d *daemon) facts() status.Host {
 	snapshot := d.enforcer.Snapshot()
 	d.steering.mu.Lock()
 	cfg, configState, f := d.config, d.configState, d.fleet
@@ -26,6 +33,7 @@ func (d *daemon) host() status.Host {
 		Sample:   d.collector.Latest(),
 		Agent: status.Agent{
 			Started: d.started, PID: os.Getpid(), Events: told, EventsDropped: dropped, StoreProblem: d.store.Problem(),
+			Deliveries: d.alerts.outbox.Deliveries(),
 		},
 	}
 	h.Firewall.Paused, h.Firewall.Revoked = pause, revoked

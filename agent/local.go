@@ -12,6 +12,7 @@ import (
 	"github.com/nakama-warden/nakama-warden/agent/config"
 	"github.com/nakama-warden/nakama-warden/agent/control"
 	"github.com/nakama-warden/nakama-warden/agent/store"
+	"github.com/nakama-warden/nakama-warden/alerting"
 	"github.com/nakama-warden/nakama-warden/enforcer"
 	"github.com/nakama-warden/nakama-warden/enforcer/kernel"
 	"github.com/nakama-warden/nakama-warden/enforcer/refusals"
@@ -233,5 +234,11 @@ func (l Local) Status(ctx context.Context) (status.Host, error) {
 		h.Services = enforcer.Services(a.wish.Policy, change.Empty())
 		return nil
 	})
+	h.Conditions, h.Alerts = alerting.Evaluate(h, settingsOf(a.config.Alerting)), []status.Alert{}
+	var quiet alerting.Quiet
+	if found, readErr := a.store.Get(alertingBucket, quietKey, &quiet); found && readErr == nil {
+		quiet, _ = quiet.Expire(h.Time)
+		h.Silences, h.Maintenance = quiet.Silences, quiet.Maintenance
+	}
 	return h, errors.Join(err, a.store.Close())
 }

@@ -126,6 +126,7 @@ func (d *daemon) listen(ctx context.Context) {
 			d.tellAll(d.minutes.End(now))
 			d.storeBook()
 			d.storeLearnt()
+			d.tellStoreProblem()
 		}
 	}
 	hearing.Wait()

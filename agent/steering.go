@@ -57,7 +57,7 @@ func (d *daemon) firstWish() (*config.Config, *enforcer.Wish, error) {
 		return nil, nil, errors.Join(ErrNothingToEnforce, err)
 	}
 	cfg = config.Default()
-	cfg.Path = d.o.ConfigPath
+	cfg.Path, cfg.Alerting = d.o.ConfigPath, d.storedAlerting(cfg.Alerting)
 	d.config = cfg
 	return cfg, wish, nil
 }
@@ -144,6 +144,7 @@ func (d *daemon) takeOver(ctx context.Context, cfg *config.Config, why string) (
 		d.configState.Warnings = append(d.configState.Warnings, w.String())
 	}
 	d.steering.mu.Unlock()
+	d.takeReceivers(cfg)
 	changes, err := d.put(ctx, wish)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNotYet, err)

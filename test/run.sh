@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Runs every test and the demo.
+# Runs every test and the demos.
 #
 # Packages that touch the kernel (those whose tests use test/lab) run without the race detector and one at a time:
-# they measure how fast a rule is put right. All others run with it. When root calls, the kernel part and the demo run a
+# they measure how fast a rule is put right. All others run with it. When root calls, the kernel part and the demos run a
 # second time as an ordinary user, from a copy of the source: that user need not be able to read the checkout.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -52,6 +52,7 @@ if ((${#kernel_paths[@]})); then
 	run "go test (packages that touch the kernel)" "$go" test -count=1 -p 1 -timeout 10m "${kernel_paths[@]}"
 fi
 run "demo" bin/nakama-warden demo
+run "demo capacity" bin/nakama-warden demo capacity
 
 # The deb is what a kill, a hang and a purge can be tried with: in one suite's root here, in the others by test-packages.
 packages() {
@@ -90,6 +91,7 @@ else
 			run "as $user: $path" in_package "$folder" "$binary"
 		done
 		run "as $user: demo" as_user "$scratch/nakama-warden" demo
+		run "as $user: demo capacity" as_user "$scratch/nakama-warden" demo capacity
 	fi
 fi
 

@@ -4,8 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/nakama-warden/nakama-warden/enforcer/policy"
 )
 
@@ -115,15 +113,11 @@ func (c *Capacity) decode(v value) {
 
 func (a *Alerting) decode(v value) {
 	v.fields(fields{
-		"labels":     a.decodeLabels,
-		"overrides":  a.decodeOverrides,
-		"hold_scale": number(&a.HoldScale, "a factor above 0, like 1.0", func(f float64) bool { return f > 0 }),
-		"alertmanagers": func(v value) {
-			a.Alertmanagers = list(v, `["http://10.9.0.20:9093"]`, webURL)
-		},
-		"receivers": func(v value) {
-			a.Receivers = list(v, "[{name: …, webhook_configs: […]}]", func(v value) (*yaml.Node, bool) { return v.raw() })
-		},
+		"labels":        a.decodeLabels,
+		"overrides":     a.decodeOverrides,
+		"hold_scale":    number(&a.HoldScale, "a factor above 0, like 1.0", func(f float64) bool { return f > 0 }),
+		"alertmanagers": a.decodeAlertmanagers,
+		"receivers":     a.decodeReceivers,
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/nakama-warden/nakama-warden/alerting"
 	"github.com/nakama-warden/nakama-warden/enforcer/policy"
 )
 
@@ -67,12 +68,9 @@ func resolve(services map[string]*service, f Firewall) []policy.Service {
 
 // conditions are those that can be overridden.
 func conditions() []string {
-	return []string{
-		"NotEnforced", "UnsafeExposure", "MemoryNearlyExhausted", "ServiceDown",
-		"DriftFight", "DriftRepeated", "UnexpectedDatabaseClient", "RosterStale", "ProvisionBelowTarget",
-		"MemoryExhaustionForecast", "DescriptorsLow", "ConntrackNearFull", "HostUndersized", "RolesShareHost",
-		"CockroachMemoryMisconfigured", "OutOfMemoryKill", "DeliveryFailing", "ConfigInvalid", "StoreDegraded", "Paused",
-		"Drift", "ServiceRestarted", "RosterShrinkHeld", "PortHeldByOther", "AuditOnly",
-		"HostAbsent", "LoadImbalance", "FleetCannotLoseNode", "PolicySkew", "PathBlocked", "PathOpen",
+	names := alerting.FleetConditions()
+	for _, c := range alerting.Catalogue() {
+		names = append(names, c.Name)
 	}
+	return names
 }

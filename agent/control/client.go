@@ -93,6 +93,21 @@ func (c *Client) Forecast(ctx context.Context, r status.ForecastRequest) (status
 	return call[status.Forecast](ctx, c, "forecast", r)
 }
 
+// Silence keeps a condition from being told for a while.
+func (c *Client) Silence(ctx context.Context, r status.SilenceRequest) (status.Silenced, error) {
+	return call[status.Silenced](ctx, c, "silence", r)
+}
+
+// Maintenance begins a maintenance or ends it.
+func (c *Client) Maintenance(ctx context.Context, r status.MaintenanceRequest) (status.Silenced, error) {
+	return call[status.Silenced](ctx, c, "maintenance", r)
+}
+
+// TestAlert sends a labelled test through every receiver.
+func (c *Client) TestAlert(ctx context.Context) ([]status.ReceiverTest, error) {
+	return call[[]status.ReceiverTest](ctx, c, "test-alert", nothing{})
+}
+
 // Events returns the stored events that q selects.
 func (c *Client) Events(ctx context.Context, q status.EventQuery) ([]status.Event, error) {
 	return call[[]status.Event](ctx, c, "events", q)

@@ -27,6 +27,11 @@ type Backend interface {
 	Reload(context.Context) error
 	Explain(ctx context.Context, source netip.Addr, port uint16) (status.Explanation, error)
 	Forecast(context.Context, status.ForecastRequest) (status.Forecast, error)
+	// Silence begins a silence or ends one; Maintenance likewise. Both tell what is silent then.
+	Silence(context.Context, status.SilenceRequest) (status.Silenced, error)
+	Maintenance(context.Context, status.MaintenanceRequest) (status.Silenced, error)
+	// TestAlert sends a labelled test through every receiver.
+	TestAlert(context.Context) ([]status.ReceiverTest, error)
 	Events(context.Context, status.EventQuery) ([]status.Event, error)
 	// Follow calls each for every event with a greater sequence, oldest first, then as they come. It returns the error
 	// of each, or nil when ctx ends.

@@ -62,6 +62,18 @@ func (r *recorder) Forecast(_ context.Context, q status.ForecastRequest) (status
 	return status.Forecast{Connections: q.Connections, Reason: q.Unit}, r.failure
 }
 
+func (r *recorder) Silence(_ context.Context, q status.SilenceRequest) (status.Silenced, error) {
+	return status.Silenced{Summary: "silenced " + q.Condition + q.For.String() + q.Why + q.End}, r.failure
+}
+
+func (r *recorder) Maintenance(_ context.Context, q status.MaintenanceRequest) (status.Silenced, error) {
+	return status.Silenced{Summary: "maintenance " + q.For.String() + q.Why}, r.failure
+}
+
+func (r *recorder) TestAlert(context.Context) ([]status.ReceiverTest, error) {
+	return []status.ReceiverTest{{Receiver: "webhook/a/0", OK: true}}, r.failure
+}
+
 func (r *recorder) Reload(context.Context) error { return r.failure }
 
 func (r *recorder) Explain(_ context.Context, source netip.Addr, port uint16) (status.Explanation, error) {
@@ -152,6 +164,12 @@ func ask(ctx context.Context, b control.Backend) (answers []any, errs []error) {
 	note(revoked, err)
 	forecast, err := b.Forecast(ctx, status.ForecastRequest{Connections: 12000, Unit: "nakama.service"})
 	note(forecast, err)
+	silenced, err := b.Silence(ctx, status.SilenceRequest{Condition: "Drift", For: time.Hour, Why: "a test", End: "s1"})
+	note(silenced, err)
+	maintained, err := b.Maintenance(ctx, status.MaintenanceRequest{For: time.Minute, Why: "an upgrade"})
+	note(maintained, err)
+	tests, err := b.TestAlert(ctx)
+	note(tests, err)
 	note(nil, b.Reload(ctx))
 	explanation, err := b.Explain(ctx, netip.MustParseAddr("fd00:9::4"), 7351)
 	note(explanation, err)

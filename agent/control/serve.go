@@ -56,6 +56,9 @@ func handler(b Backend) http.Handler {
 	handle(mux, "reload", func(ctx context.Context, _ nothing) (nothing, error) { return nothing{}, b.Reload(ctx) })
 	handle(mux, "events", b.Events)
 	handle(mux, "forecast", b.Forecast)
+	handle(mux, "silence", b.Silence)
+	handle(mux, "maintenance", b.Maintenance)
+	handle(mux, "test-alert", func(ctx context.Context, _ nothing) ([]status.ReceiverTest, error) { return b.TestAlert(ctx) })
 	handle(mux, "explain", func(ctx context.Context, r explainRequest) (status.Explanation, error) {
 		return b.Explain(ctx, r.Source, r.Port)
 	})

@@ -17,19 +17,24 @@ import (
 
 // newDemoCommand shows what the daemon does, with a fleet in namespaces and real traffic.
 func newDemoCommand() *cobra.Command {
-	var d demonstration
-	cmd := &cobra.Command{
+	cmd := newShowCommand(&cobra.Command{
 		Use:   "demo",
 		Short: "A guarded fleet in network namespaces, attacked and repaired",
 		Long: `Shows who reaches what, as expected and as seen; tampers with the rules from another process; adds and takes
 away a node; kills the daemon. It needs network namespaces (an ordinary user needs user namespaces), touches nothing of
 the host and leaves nothing behind.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return d.run(cmd.Context()) },
-	}
+	}, demo.Doors(), func(o demo.Options, a demo.Audience) (show, error) { return demo.Start(o, a) })
+	cmd.AddCommand(newDemoCapacityCommand(), newDemoTamperCommand(), newDemoServeCommand())
+	return cmd
+}
+
+// newShowCommand completes a command that plays a demo: so many doors lead to it while it is kept up.
+func newShowCommand(cmd *cobra.Command, doors int, start func(demo.Options, demo.Audience) (show, error)) *cobra.Command {
+	d := demonstration{doors: doors, start: start}
+	cmd.Args = cobra.NoArgs
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return d.run(cmd.Context()) }
 	cmd.Flags().BoolVar(&d.keep, "keep", false, "stay up afterwards and print the addresses to look at")
 	d.output.flag(cmd)
-	cmd.AddCommand(newDemoTamperCommand())
 	return cmd
 }
 
@@ -44,8 +49,17 @@ func newDemoTamperCommand() *cobra.Command {
 	}
 }
 
-// demonstration is the demo with its flags.
+// show is a demo that can be played.
+type show interface {
+	Play(context.Context) demo.Summary
+	Sights() []demo.Sight
+	Close() error
+}
+
+// demonstration is a demo with its flags.
 type demonstration struct {
+	start  func(demo.Options, demo.Audience) (show, error)
+	doors  int
 	keep   bool
 	output output
 }
@@ -62,7 +76,7 @@ func (d demonstration) run(ctx context.Context) error {
 	}
 	doors := 0
 	if d.keep {
-		doors = demo.Doors()
+		doors = d.doors
 	}
 	code, err := lab.Isolate(doors, func(doors []net.Listener) int {
 		if err := d.play(ctx, screen, program, doors); err != nil {
@@ -84,7 +98,7 @@ func (d demonstration) play(ctx context.Context, screen demoScreen, program stri
 	if err != nil {
 		return err
 	}
-	show, err := demo.Start(demo.Options{Program: program, Tamper: []string{"demo", "tamper"}, Dir: dir}, screen)
+	show, err := d.start(demo.Options{Program: program, Tamper: []string{"demo", "tamper"}, Serve: []string{"demo", "serve"}, Dir: dir}, screen)
 	if err != nil {
 		return err
 	}
@@ -97,7 +111,7 @@ func (d demonstration) play(ctx context.Context, screen demoScreen, program stri
 }
 
 // keepUp leads the doors to what is worth looking at, until the context ends.
-func keepUp(ctx context.Context, screen demoScreen, show *demo.Demo, doors []net.Listener) {
+func keepUp(ctx context.Context, screen demoScreen, show show, doors []net.Listener) {
 	var serving sync.WaitGroup
 	screen.Act("to look at, until Ctrl-C")
 	for i, sight := range show.Sights() {

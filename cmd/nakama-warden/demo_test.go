@@ -72,3 +72,21 @@ func TestDemoRefusesAnUnknownOutput(t *testing.T) {
 		t.Errorf("%v; want what is allowed", err)
 	}
 }
+
+func TestDemoCapacityRefusesAnUnknownOutput(t *testing.T) {
+	if err := execute(t, "demo", "capacity", "-o", "yaml"); err == nil || !strings.Contains(err.Error(), "want text or json") {
+		t.Errorf("%v; want what is allowed", err)
+	}
+}
+
+// What fills memory or tampers is for the hosts of a demo only.
+func TestThePartsOfTheDemoRefuseARealMachine(t *testing.T) {
+	for _, args := range [][]string{{"demo", "serve", "7000"}, {"demo", "tamper", "flush"}} {
+		if err := execute(t, args...); err == nil || !strings.Contains(err.Error(), "this is a real machine") {
+			t.Errorf("%q: %v; want that it refuses", args, err)
+		}
+	}
+	if err := execute(t, "demo", "serve", "many"); err == nil || !strings.Contains(err.Error(), "want how many") {
+		t.Errorf("%v; want what is wanted", err)
+	}
+}

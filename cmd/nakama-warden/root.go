@@ -41,7 +41,8 @@ Where the daemon runs, commands ask it through STATE/control.sock; without one t
 	root.PersistentFlags().StringVar(&p.config, "config", defaultConfig, "the configuration `file`")
 	root.PersistentFlags().StringVar(&p.state, "state", defaultState, "the `directory` of the daemon's state and socket")
 	root.AddCommand(newRunCommand(&p), newCheckCommand(&p), newPlanCommand(&p), newApplyCommand(&p), newRemoveCommand(&p), newPauseCommand(&p), newRevokeCommand(&p),
-		newStatusCommand(&p), newExplainCommand(&p), newEventsCommand(&p), newForecastCommand(&p), newVersionCommand(), newDemoCommand())
+		newStatusCommand(&p), newExplainCommand(&p), newEventsCommand(&p), newForecastCommand(&p),
+		newSilenceCommand(&p), newMaintenanceCommand(&p), newAlertTestCommand(&p), newVersionCommand(), newDemoCommand())
 	return root
 }
 

@@ -133,6 +133,9 @@ func homes() []home {
 		{"github.com/mdlayher/netlink", wire, "nothing above them knows netlink"},
 		{"github.com/vishvananda/netlink", wire, "nothing above them knows netlink"},
 		{"go.etcd.io/bbolt", []string{"agent/store"}, "it is the only writer to disk"},
+		{"github.com/prometheus/alertmanager", []string{"alerting/receivers"}, "everything else knows receivers by three verbs"},
+		{"github.com/go-openapi", []string{"alerting/receivers"}, "it is how Alertmanager's client is spoken to"},
+		{"gopkg.in/telebot.v3", []string{"alerting/receivers"}, "its errors are those of Alertmanager's notifier"},
 		{"github.com/spf13/cobra", []string{"cmd"}, "flags end at the command line"},
 	}
 }

@@ -18,6 +18,7 @@ import (
 type Options struct {
 	Program string   // the nakama-warden that is shown
 	Tamper  []string // the arguments that make Program call Tamper, with those that follow
+	Serve   []string // the arguments that make Program call Serve, with the one that follows
 	Dir     string   // an empty directory for configurations and state
 }
 
@@ -53,17 +54,13 @@ type Audience interface {
 
 // Demo is a fleet that is up.
 type Demo struct {
-	fleet    *fleet
-	audience Audience
-	act      string
-	over     func() error // the context's, while an act is played
-	began    time.Time
-	summary  Summary
+	stage
+	fleet *fleet
 }
 
 // Start builds the fleet, still without rules. It needs a program inside lab.Isolate.
 func Start(o Options, audience Audience) (*Demo, error) {
-	d := &Demo{audience: audience, began: time.Now()}
+	d := &Demo{stage: newStage(audience)}
 	f, err := buildFleet(o)
 	if err != nil {
 		return nil, fmt.Errorf("build the fleet: %w", err)
@@ -77,10 +74,7 @@ func (d *Demo) Close() error { return d.fleet.lab.Close() }
 
 // Play plays all acts. Whatever keeps an act from being played ends the demo, as the summary's problem.
 func (d *Demo) Play(ctx context.Context) Summary {
-	acts := []struct {
-		title string
-		play  func(context.Context) error
-	}{
+	return d.perform(ctx, []act{
 		{"without rules, everybody reaches everything", d.withoutRules},
 		{"a daemon on each guarded host", d.startAgents},
 		{"who reaches what", d.whoReachesWhat},
@@ -88,25 +82,7 @@ func (d *Demo) Play(ctx context.Context) Summary {
 		{"tampering with a table that is watched", d.tamperWatched},
 		{"a Nakama node joins and leaves", d.joinAndLeave},
 		{"kill -9", d.killAgents},
-	}
-	d.over = ctx.Err
-	for _, act := range acts {
-		d.act = act.title
-		d.audience.Act(act.title)
-		err := act.play(ctx)
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
-			d.summary.Problem = fmt.Sprintf("%s: %v", act.title, err)
-			if ctx.Err() != nil {
-				d.summary.Problem = "interrupted"
-			}
-			break
-		}
-	}
-	d.summary.Seconds = time.Since(d.began).Seconds()
-	return d.summary
+	})
 }
 
 // Sight is an address worth looking at, and from where in the fleet.
@@ -128,24 +104,6 @@ func (d *Demo) Sights() []Sight {
 
 // Doors is the number of guarded hosts, known before there is a fleet.
 func Doors() int { return len(guardedHosts()) }
-
-// check counts and tells a check. What is seen after the end of the context is no outcome.
-func (d *Demo) check(c Check) {
-	if d.over() != nil {
-		return
-	}
-	c.Act = d.act
-	d.summary.Checks++
-	if c.Held {
-		d.summary.Held++
-	}
-	d.audience.Check(c)
-}
-
-// expect is a check that holds if what was seen is what was expected.
-func (d *Demo) expect(name, expected, seen string) {
-	d.check(Check{Name: name, Expected: expected, Seen: seen, Held: seen == expected})
-}
 
 // await asks until the answer is yes, the time is up or the context ends, and returns the last answer.
 func await(ctx context.Context, limit time.Duration, answer func() bool) bool {

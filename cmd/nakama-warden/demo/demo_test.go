@@ -2,10 +2,12 @@ package demo
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +18,22 @@ import (
 	"github.com/nakama-warden/nakama-warden/test/lab"
 )
 
-func TestMain(m *testing.M) { lab.Main(m.Run) }
+// serveWord makes this test binary the server of the capacity demo.
+const serveWord = "serve"
+
+func TestMain(m *testing.M) {
+	lab.Main(func() int {
+		if len(os.Args) != 3 || os.Args[1] != serveWord {
+			return m.Run()
+		}
+		descriptors, err := strconv.ParseUint(os.Args[2], 10, 32)
+		if err == nil {
+			err = Serve(context.Background(), descriptors)
+		}
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	})
+}
 
 // recorder remembers what an audience is told.
 type recorder struct {

@@ -46,6 +46,9 @@ func Host(w io.Writer, s Style, h status.Host) error {
 	for _, need := range needs(h) {
 		p.prose(line{lead: "! ", leadColour: yellow, text: need})
 	}
+	p.silent(h.Silences, h.Maintenance)
+	p.deliveries(h)
+	p.alerts(h)
 	p.services(h.Services)
 	p.units(h)
 	p.capacity(h)
@@ -133,11 +136,13 @@ func Event(w io.Writer, s Style, e status.Event) error {
 
 func eventColour(kind string) colour {
 	switch kind {
-	case status.KindPolicyApplied, status.KindSourceBack, status.KindPauseEnded, status.KindConfirmed:
+	case status.KindPolicyApplied, status.KindSourceBack, status.KindPauseEnded, status.KindConfirmed, status.KindAlertResolved, status.KindDeliveryBack, status.KindServiceBack:
 		return green
-	case status.KindDrift, status.KindPolicyRemoved, status.KindRosterHeld, status.KindSourceFailed, status.KindRevoked, status.KindCut:
+	case status.KindDrift, status.KindPolicyRemoved, status.KindRosterHeld, status.KindSourceFailed, status.KindRevoked, status.KindCut,
+		status.KindSilence, status.KindMaintenance, status.KindDeliveryFailed, status.KindRestarted:
 		return yellow
-	case status.KindPaused, status.KindReverted, status.KindDriftFight, status.KindCommitFailed, status.KindConfigInvalid, status.KindStoreDegraded:
+	case status.KindPaused, status.KindReverted, status.KindDriftFight, status.KindCommitFailed, status.KindConfigInvalid, status.KindStoreDegraded,
+		status.KindAlertFiring, status.KindServiceDown, status.KindOOMKill:
 		return red
 	}
 	return plain

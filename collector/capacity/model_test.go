@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unsafe"
 )
 
 // taught is a model of a process with 100 MB and 50 KB a connection, after two days of a load between 2,000 and 8,000.
@@ -80,8 +79,9 @@ func TestRestart(t *testing.T) {
 	if known, reason := m.Known(); !known {
 		t.Error(reason)
 	}
-	m.Process.Started = restarted.Add(startSlack / 2)
-	if m = learn(m, restarted, 1, 50e3); m.Process.Peak == 0 {
+	peak := m.Process.Peak
+	m = m.Observe(Window{Start: restarted, Duration: 5 * time.Minute, Started: restarted.Add(startSlack / 2), MaxMemory: 100e6})
+	if m.Process.Peak < peak/2 {
 		t.Error("two readings of one start are a restart")
 	}
 }
@@ -114,42 +114,38 @@ func TestUnsteadyAndImplausibleWindowsTeachNothing(t *testing.T) {
 		"impossible n": {Duration: time.Minute, MaxConnections: 1 << 60, MinConnections: 1 << 60, MaxMemory: 9e9},
 		"impossible y": {Duration: time.Minute, MaxConnections: 9000, MinConnections: 9000, MaxMemory: 1 << 60},
 		"min over max": {Duration: time.Minute, MaxConnections: 9000, MinConnections: 9001, MaxMemory: 9e9},
+		"two days":     {Duration: 48 * time.Hour, MaxConnections: 9000, MinConnections: 9000, MaxMemory: 9e9},
+		"ceiling":      {Duration: time.Minute, MaxConnections: 9000, MinConnections: 9000, MaxMemory: 9e9, Ceiling: 1 << 60},
+		"peak":         {Duration: time.Minute, MaxConnections: 9000, MinConnections: 9000, MaxMemory: 9e9, Peak: 1 << 60},
 	} {
 		next := m.Observe(w)
 		if next.Day != m.Day || next.Seen != m.Seen {
 			t.Errorf("%s: it was learnt from", name)
 		}
+		if name != "unsteady" && next != m {
+			t.Errorf("%s: it left a trace", name)
+		}
 	}
 }
 
-// What is kept of a process is at most 4 KB, in memory and on disk.
-func TestState(t *testing.T) {
-	m, f, p := taught(t), Forecast{}, Peak{}
-	for i := range 600 {
-		at := epoch().Add(time.Duration(i) * 5 * time.Minute)
-		n := uint64(5000 + 3000*math.Sin(float64(i)/40))
-		f, _ = f.Observe(at, n)
-		p = p.Observe(at.Add(time.Duration(i)*time.Hour), n, 30*24*time.Hour)
+// A start that was not known before is not a restart, and a clock that is far off gives no age that cannot be.
+func TestStartBecomesKnown(t *testing.T) {
+	m := learn(Model{}, time.Time{}, 100, 50e3)
+	before := m.Day.Windows
+	if m = learn(m, epoch(), 1, 50e3); m.Process.Peak < 7000 || m.Day.Windows != before+1 {
+		t.Errorf("peak %.0f after %d windows", m.Process.Peak, m.Day.Windows)
 	}
-	held := unsafe.Sizeof(m) + unsafe.Sizeof(f) + unsafe.Sizeof(p) + unsafe.Sizeof(Exhaustion{}) + unsafe.Sizeof(Sampler{})
-	stored, err := json.Marshal(map[string]any{"model": m, "forecast": f, "peak": p, "exhaustion": Exhaustion{}})
-	if err != nil {
-		t.Fatal(err)
+	for _, off := range []time.Duration{-1 << 63, -1e9 * time.Second, 1e9 * time.Second} {
+		if m := learn(Model{}, epoch().Add(off), 1, 50e3); !(m.Process.Age >= 0 && m.Process.Age <= 3650) {
+			t.Errorf("started %v before: %g days old", -off, m.Process.Age)
+		}
 	}
-	t.Logf("%d bytes in memory, %d stored", held, len(stored))
-	if held > 4096 || len(stored) > 4096 {
-		t.Errorf("%d bytes in memory, %d stored: want at most 4096", held, len(stored))
-	}
-	var again Model
-	data, err := json.Marshal(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(data, &again); err != nil {
-		t.Fatal(err)
-	}
-	if again != m {
-		t.Errorf("read back %+v, want %+v", again, m)
+}
+
+// Memory that falls while players come tells nothing of how many fit.
+func TestFallingMemoryIsNotKnown(t *testing.T) {
+	if known, reason := learn(Model{}, epoch(), 576, -10e3).Known(); known || !strings.Contains(reason, "does not rise") {
+		t.Errorf("known %v: %s", known, reason)
 	}
 }
 
@@ -160,12 +156,22 @@ func TestDamagedState(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
-	m := taught(t)
-	m.Day.Precision[base][base] = -1
-	sensible(t, m)
-	m = taught(t)
-	m.Day.Weighted[slope] = 1e300
-	sensible(t, m)
+	nothing := ignorant()
+	prior := nothing.solve().theta
+	for name, damage := range map[string]func(e *estimator){
+		"precision": func(e *estimator) { e.Precision[base][base] = -1 },
+		"weighted":  func(e *estimator) { e.Weighted[slope] = 1e300 },
+		"no noise":  func(e *estimator) { e.Noise = 0 },
+		"noise":     func(e *estimator) { e.Noise = 1e15 },
+		"bias":      func(e *estimator) { e.Bias = -1e9 },
+	} {
+		m := taught(t)
+		damage(&m.Day)
+		sensible(t, m)
+		if m.Day.solve().theta != prior {
+			t.Errorf("%s: it is believed", name)
+		}
+	}
 }
 
 // sensible fails if a model tells a number that cannot be.
@@ -222,58 +228,6 @@ func FuzzObserve(f *testing.F) {
 			t.Fatalf("its own state is refused: %v", err)
 		}
 	})
-}
-
-// A sample costs a microsecond at most; it is measured thrice, as others use the machine too.
-func TestSampleIsCheap(t *testing.T) {
-	best := int64(math.MaxInt64)
-	for range 3 {
-		r := testing.Benchmark(BenchmarkSample)
-		if best = min(best, r.NsPerOp()); r.AllocsPerOp() > 0 {
-			t.Errorf("%d allocations a sample", r.AllocsPerOp())
-		}
-	}
-	if best > 1000 {
-		t.Errorf("%d ns a sample", best)
-	}
-}
-
-func BenchmarkSample(b *testing.B) {
-	s := Sampler{}
-	m := Model{}
-	now, i := epoch(), uint64(0)
-	for b.Loop() {
-		now = now.Add(time.Second)
-		i++
-		if w, complete := s.Add(Sample{Time: now, Connections: 5000 + i%100, Memory: 400e6, Started: epoch()}); complete {
-			m = m.Observe(w)
-		}
-	}
-}
-
-func BenchmarkObserve(b *testing.B) {
-	m := Model{}
-	w := Window{Start: epoch(), Duration: 5 * time.Minute, MaxMemory: 400e6, MaxConnections: 5000, MinConnections: 5000}
-	for b.Loop() {
-		w.Start = w.Start.Add(w.Duration)
-		m = m.Observe(w)
-	}
-}
-
-func BenchmarkForecastObserve(b *testing.B) {
-	var f Forecast
-	now := epoch()
-	for b.Loop() {
-		now = now.Add(time.Second)
-		f, _ = f.Observe(now, 5000)
-	}
-}
-
-func BenchmarkFit(b *testing.B) {
-	m := taught(b)
-	for b.Loop() {
-		Fit(2e9, m)
-	}
 }
 
 // However exact the measurements are, a load that hardly varies does not tell what another would cost.

@@ -26,19 +26,16 @@ type Sampler struct {
 // defaultLength is the window that the model's constants were found with.
 const defaultLength = 5 * time.Minute
 
-// Add takes a sample. It returns a window, and true, when that sample has completed one. Clocks that jump, samples that
-// stay away for longer than a window and a restart end the open window.
+// Add takes a sample. It returns a window, and true, when that sample has completed one. A clock that is set back and a restart
+// end the open window.
 func (s *Sampler) Add(sample Sample) (Window, bool) {
 	if s.samples == 0 {
 		s.begin(sample)
 		return Window{}, false
 	}
-	if since := sample.Time.Sub(s.last); since < 0 || since > s.length() {
-		return s.next(sample)
-	}
 	most, least := max(s.open.MaxConnections, sample.Connections), min(s.open.MinConnections, sample.Connections)
 	restarted := sample.Started.Sub(s.open.Started).Abs() > startSlack
-	if restarted || sample.Time.Sub(s.open.Start) >= s.length() || !steady(least, most) {
+	if sample.Time.Before(s.last) || restarted || sample.Time.Sub(s.open.Start) >= s.length() || !steady(least, most) {
 		return s.next(sample)
 	}
 	s.open.MaxConnections, s.open.MinConnections = most, least
@@ -92,7 +89,7 @@ func (s *Sampler) end() (Window, bool) {
 	s.peak = max(s.peak, w.MaxConnections)
 	w.Peak = s.peak
 	w.Duration = min(s.last.Sub(w.Start), s.length())
-	if s.samples < 2 || w.Duration < s.length()/2 {
+	if w.Duration < s.length()/2 {
 		return Window{}, false
 	}
 	s.peak = 0

@@ -29,9 +29,13 @@ func TestSampler(t *testing.T) {
 		{"load moves after half a window", steady(20*time.Second, 100, 100, 100, 500), []Window{{Duration: 40 * time.Second, MaxConnections: 100, MinConnections: 100, Peak: 100}}},
 		{"a short peak goes into the next", steady(20*time.Second, 900, 100, 100, 100, 100), []Window{{Duration: 40 * time.Second, MaxConnections: 100, MinConnections: 100, Peak: 900}}},
 		{"clock set back", []reading{{0, 100, start}, {20 * time.Second, 100, start}, {-time.Hour, 100, start}, {20 * time.Second, 100, start}}, nil},
+		{"clock set back, and on", []reading{{0, 100, start}, {20 * time.Second, 100, start}, {-30 * time.Second, 100, start}, {20 * time.Second, 100, start}, {20 * time.Second, 100, start}, {20 * time.Second, 100, start}, {20 * time.Second, 100, start}},
+			[]Window{{Duration: 40 * time.Second, MaxConnections: 100, MinConnections: 100, Peak: 100}}},
 		{"gap", []reading{{0, 100, start}, {20 * time.Second, 100, start}, {time.Hour, 100, start}, {20 * time.Second, 100, start}}, nil},
 		{"restart", []reading{{0, 900, start}, {20 * time.Second, 900, start}, {20 * time.Second, 0, later}, {20 * time.Second, 0, later}, {20 * time.Second, 0, later}, {20 * time.Second, 0, later}},
 			[]Window{{Duration: 40 * time.Second, Started: later}}},
+		{"restart under the same load", []reading{{0, 100, start}, {20 * time.Second, 100, start}, {20 * time.Second, 100, later}, {20 * time.Second, 100, later}, {20 * time.Second, 100, later}, {20 * time.Second, 100, later}},
+			[]Window{{Duration: 40 * time.Second, MaxConnections: 100, MinConnections: 100, Peak: 100, Started: later}}},
 		{"one sample", steady(0, 100), nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -58,6 +62,19 @@ func TestSampler(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Without a length that can be, a window is of five minutes.
+func TestSamplerWithoutLength(t *testing.T) {
+	for _, length := range []time.Duration{0, -time.Minute} {
+		s := Sampler{Length: length}
+		for minute := range 6 {
+			w, complete := s.Add(Sample{Time: epoch().Add(time.Duration(minute) * time.Minute), Connections: 7, Memory: 1})
+			if complete != (minute == 5) || complete && w.Duration != 4*time.Minute {
+				t.Errorf("length %v, minute %d: %+v, %v", length, minute, w, complete)
+			}
+		}
 	}
 }
 

@@ -26,7 +26,9 @@ const (
 )
 
 // ReadTrace reads CSV with a header that names at least t_seconds, connections and rss_bytes, in any order.
-func ReadTrace(r io.Reader) (Trace, error) {
+func ReadTrace(r io.Reader) (Trace, error) { return readTrace(r, maxSamples) }
+
+func readTrace(r io.Reader, most int) (Trace, error) {
 	table := csv.NewReader(r)
 	table.ReuseRecord = true
 	table.TrimLeadingSpace = true
@@ -58,8 +60,8 @@ func ReadTrace(r io.Reader) (Trace, error) {
 		if last := len(trace) - 1; last >= 0 && sample.Time.Before(trace[last].Time) {
 			return nil, fmt.Errorf("read trace: line %d: t_seconds goes back; want the samples sorted by time", line)
 		}
-		if trace = append(trace, sample); len(trace) > maxSamples {
-			return nil, fmt.Errorf("read trace: more than %d samples; want a shorter or a coarser recording", maxSamples)
+		if trace = append(trace, sample); len(trace) > most {
+			return nil, fmt.Errorf("read trace: more than %d samples; want a shorter or a coarser recording", most)
 		}
 	}
 	if len(trace) == 0 {

@@ -39,6 +39,16 @@ func TestReadTraceRefuses(t *testing.T) {
 	}
 }
 
+func TestTraceIsBounded(t *testing.T) {
+	const two = "t_seconds,connections,rss_bytes\n0,1,1\n1,1,1\n"
+	if _, err := readTrace(strings.NewReader(two), 2); err != nil {
+		t.Error(err)
+	}
+	if _, err := readTrace(strings.NewReader(two), 1); err == nil || !strings.Contains(err.Error(), "more than 1 samples") {
+		t.Errorf("two samples where one is the most: %v", err)
+	}
+}
+
 func TestTraceWindow(t *testing.T) {
 	long := Trace{{Time: epoch()}, {Time: epoch().Add(time.Hour)}}
 	if got := long.Window(); got != 5*time.Minute {

@@ -22,8 +22,11 @@ type discovered struct {
 	MetricsPorts []uint16 `json:"metrics_ports"` // of Nakama, which has no default one
 }
 
-// foundKey is where it is stored.
-const foundKey = "found"
+// foundKey is where it is stored, knownKey where the units are that ran here.
+const (
+	foundKey = "found"
+	knownKey = "known"
+)
 
 // metricsService is the service whose ports are those that were found, unless the configuration names some.
 const metricsService = "nakama-metrics"
@@ -92,6 +95,8 @@ func (d *daemon) newCollector() *collector.Collector {
 		Environment: func() string { return d.configuration().Environment },
 		Sizing:      d.sizing,
 		Learnt:      d.storedLearnt(),
+		Known:       d.storedKnown(),
+		Tell:        d.journal.Tell,
 		Admits: func(remote netip.Addr, port uint16) bool {
 			return d.enforcer.Snapshot().Wish.Policy.Explain(remote, port).Allowed
 		},
@@ -119,13 +124,47 @@ const learnEvery = 2 * time.Second
 func (d *daemon) learn(ctx context.Context) {
 	ticker := time.NewTicker(learnEvery)
 	defer ticker.Stop()
+	aged := time.NewTicker(storeKnownEvery)
+	defer aged.Stop()
+	stored := d.collector.Known()
 	for {
 		select {
 		case <-ctx.Done():
+			d.storeKnown(d.collector.Known())
 			return
 		case <-ticker.C:
 			d.onFound(ctx, d.collector.Roles(), d.collector.MetricsPorts())
+			if known := d.collector.Known(); !slices.EqualFunc(stored, known, sameUnit) {
+				stored = known
+				d.storeKnown(known)
+			}
+		case <-aged.C:
+			d.storeKnown(d.collector.Known())
 		}
+	}
+}
+
+// storeKnownEvery is how old it may be after a crash when a unit was seen last. Which units there are is stored at once.
+const storeKnownEvery = time.Minute
+
+func sameUnit(a, b collector.Known) bool {
+	return a.Name == b.Name && a.Role == b.Role && a.Told == b.Told
+}
+
+func (d *daemon) storedKnown() []collector.Known {
+	var known []collector.Known
+	if found, err := d.store.Get(policyBucket, knownKey, &known); err != nil || !found {
+		if err != nil {
+			d.o.Log.Warn("which services ran here is lost: one that does not run now is not missed", "error", err)
+		}
+		return nil
+	}
+	return known
+}
+
+func (d *daemon) storeKnown(known []collector.Known) {
+	if err := d.store.Put(policyBucket, knownKey, known); err != nil {
+		d.o.Log.Warn("which services ran here is not remembered over a restart", "error", err)
 	}
 }
 

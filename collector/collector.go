@@ -10,6 +10,7 @@ package collector
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,8 +30,12 @@ type Options struct {
 	// Sizing is what the operator wants of capacity; nil: capacity is not estimated.
 	Sizing func() Sizing
 	Learnt map[string]Learnt // by an earlier run, by unit
-	Proc   string            // "" is /proc
-	Now    func() time.Time
+	Known  []Known           // to an earlier run
+	// Tell hears of units that end, are back or are restarted, and of whom the kernel kills; it must not block. nil: nobody does.
+	Tell func(status.Event)
+	Proc string // "" is /proc
+	Root string // where the files of systemd's units are; "" is /
+	Now  func() time.Time
 }
 
 // Guarded is a port of a service and the program that should hold it.
@@ -54,6 +59,7 @@ type Collector struct {
 	found        []string
 	metricsPorts []uint16
 	learnt       map[string]Learnt
+	known        []Known
 }
 
 // New makes a Collector that has measured nothing yet.
@@ -64,7 +70,14 @@ func New(o Options) *Collector {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Collector{o: o, scrapes: newScrapes(o.Now), searching: searching{finder: discovery.New(discovery.Options{Proc: o.Proc})}}
+	if o.Root == "" {
+		o.Root = "/"
+	}
+	if o.Tell == nil {
+		o.Tell = func(status.Event) {}
+	}
+	return &Collector{o: o, scrapes: newScrapes(o.Now), known: o.Known,
+		searching: searching{finder: discovery.New(discovery.Options{Proc: o.Proc}), presences: newPresences(o.Root, o.Known)}}
 }
 
 // Latest is the last sample; nil before the first.
@@ -88,11 +101,20 @@ func (c *Collector) MetricsPorts() []uint16 {
 	return c.metricsPorts
 }
 
+// Known are the units that ran here, to be given to the next Collector.
+func (c *Collector) Known() []Known {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.known)
+}
+
 const (
 	// tick is how often the cheap measurements are taken: 15 µs a process (facts).
 	tick = time.Second
 	// searchEvery is how often processes are looked for, and limits read.
 	searchEvery = 10 * time.Second
+	// awaitFor is how long a process that has ended is expected back: until then each tick looks for it.
+	awaitFor = 30 * time.Second
 )
 
 // Run measures until ctx ends.
@@ -103,10 +125,15 @@ func (c *Collector) Run(ctx context.Context) error {
 	defer c.forget()
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
-	var searched time.Time
+	var searched, vanished time.Time
 	for {
 		now := c.o.Now()
-		if due := now.Sub(searched) >= searchEvery || now.Before(searched); due || c.vanished() {
+		due := now.Sub(searched) >= searchEvery || now.Before(searched)
+		if c.vanished() {
+			due, vanished = true, now
+		}
+		awaited := now.Sub(vanished) < awaitFor && !now.Before(vanished)
+		if due || awaited && c.appeared(ctx) {
 			c.search(ctx)
 			searched = now
 		}

@@ -14,10 +14,13 @@ import (
 
 // searching is what the search for services remembers between two of them.
 type searching struct {
-	finder   *discovery.Finder
-	follower discovery.Follower
-	machine  status.Machine
-	holders  []discovery.Holder
+	finder    *discovery.Finder
+	follower  discovery.Follower
+	machine   status.Machine
+	holders   []discovery.Holder
+	presences presences
+	kills     kills
+	down      []status.Down
 	// addresses are the host's own: who comes from there is the host.
 	addresses []netip.Addr
 	problems  []string
@@ -26,6 +29,7 @@ type searching struct {
 // search finds the services, and reads of each and of the host what changes seldom.
 func (c *Collector) search(ctx context.Context) {
 	c.problems = nil
+	now := c.o.Now()
 	problem := func(what string, err error) {
 		if err != nil && ctx.Err() == nil {
 			c.problems = append(c.problems, fmt.Sprintf("%s: %v", what, err))
@@ -33,12 +37,15 @@ func (c *Collector) search(ctx context.Context) {
 	}
 	machine, err := discovery.Machine(ctx)
 	problem("read the host's memory", err)
+	rise := c.countKills(now, &machine)
+	var ended []*presence
 	found, blind, err := c.finder.Find(ctx)
 	problem("look for services", err)
 	c.problems = append(c.problems, blind...)
 	if err == nil {
 		c.follower.Update(found)
 		c.follow(c.follower.Running())
+		ended = c.recognise(now, len(blind) > 0)
 	}
 	holders, blind, err := c.finder.HeldByOther(ctx, guardedPorts(c.o.Guarded()))
 	problem("look for who holds ports", err)
@@ -54,6 +61,8 @@ func (c *Collector) search(ctx context.Context) {
 	for _, u := range c.units {
 		u.learn(ctx, c, machine)
 	}
+	c.blame(now, ended, rise)
+	c.publishKnown()
 	slices.Sort(c.problems)
 	c.problems = slices.Compact(c.problems)
 	c.scrapes.want(c.units)
@@ -123,12 +132,21 @@ func (c *Collector) vanished() bool {
 	return slices.ContainsFunc(c.units, func(u *unit) bool { return u.gone || !u.alive() })
 }
 
+// appeared says that there is a process which the last search did not find.
+func (c *Collector) appeared(ctx context.Context) bool {
+	found, _, err := c.finder.Find(ctx)
+	return err == nil && slices.ContainsFunc(found, func(f discovery.Found) bool {
+		return !slices.ContainsFunc(c.units, func(u *unit) bool { return processOf(u.Found) == processOf(f) })
+	})
+}
+
 // sample measures and publishes.
 func (c *Collector) sample(ctx context.Context, now time.Time) {
-	s := &status.Sample{Time: now, Machine: c.machine, Problems: slices.Clone(c.problems)}
+	s := &status.Sample{Time: now, Machine: c.machine, Problems: slices.Clone(c.problems), Down: c.down}
 	var estimates []*estimate
 	for _, u := range c.units {
 		if measured := u.sample(ctx, c, now); !u.gone {
+			u.present(&measured, now)
 			s.Units = append(s.Units, measured)
 			estimates = append(estimates, u.estimate)
 		}

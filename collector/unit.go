@@ -25,8 +25,10 @@ import (
 type unit struct {
 	discovery.Found
 	tally
-	estimate *estimate // of a Nakama's capacity; nil for others
-	proc     string
+	presence  *presence
+	restarted time.Time // it was found in the place of another process
+	estimate  *estimate // of a Nakama's capacity; nil for others
+	proc      string
 
 	limits   cgroup.Limits
 	goLimit  uint64

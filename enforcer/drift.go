@@ -75,6 +75,7 @@ func (e *Enforcer) record(drift kernel.Drift, c cause) {
 	kind, changes := drift.Describe()
 	d := status.Drift{Time: now, Kind: kind, Changes: bounded(changes), By: c.by(), Repair: now.Sub(c.at)}
 	e.drifts[kind]++
+	e.lately.add(now)
 	e.repairs.observe(d.Repair.Seconds())
 	e.lastDrift = &d
 	who := e.identify(c)
@@ -188,4 +189,30 @@ func (e *Enforcer) endFight(now time.Time) {
 	if f := &e.fight; f.on && now.Sub(f.recent[len(f.recent)-1]) > fightWindow {
 		*f = fight{}
 	}
+}
+
+// hourly counts what happened in the last hour, minute by minute: a fight would fill any list of times.
+type hourly [60]struct {
+	minute int64 // since 1970: the place is used again every hour
+	count  int
+}
+
+func (h *hourly) add(at time.Time) {
+	minute := at.Unix() / 60
+	place := &h[minute%int64(len(h))]
+	if place.minute != minute {
+		place.minute, place.count = minute, 0
+	}
+	place.count++
+}
+
+// total is of the minute that now is in and the 59 before it.
+func (h *hourly) total(now time.Time) (n int) {
+	minute := now.Unix() / 60
+	for _, place := range h {
+		if age := minute - place.minute; age >= 0 && age < int64(len(h)) {
+			n += place.count
+		}
+	}
+	return n
 }

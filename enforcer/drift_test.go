@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nakama-warden/nakama-warden/enforcer/kernel"
+	"github.com/nakama-warden/nakama-warden/enforcer/policy"
 	"github.com/nakama-warden/nakama-warden/enforcer/ruleset"
 	"github.com/nakama-warden/nakama-warden/status"
 )
@@ -253,6 +254,62 @@ func TestARoundOfAFightTakesItsShareOnly(t *testing.T) {
 	} {
 		if got := tt.f.pause(); got != tt.want {
 			t.Errorf("%+v pauses %s; want %s", tt.f, got, tt.want)
+		}
+	}
+}
+
+func TestDriftsOfTheLastHour(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.apply(wishFor(t, opsOld))
+		for _, step := range []struct {
+			after  time.Duration
+			drifts int
+			want   int
+		}{
+			{0, 0, 0}, {0, 2, 2}, {30 * time.Minute, 1, 3}, {29*time.Minute + 50*time.Second, 0, 3},
+			{2 * time.Minute, 0, 1}, {30 * time.Minute, 0, 0}, {10 * time.Hour, 1, 1},
+		} {
+			pass(step.after)
+			for range step.drifts {
+				r.disturb("nft")
+			}
+			pass(2 * tick) // the snapshot ages without another drift
+			if got := r.Snapshot().Firewall.DriftsLately; got != step.want {
+				t.Errorf("after %s and %d drifts: %d in the last hour; want %d", step.after, step.drifts, got, step.want)
+			}
+		}
+	})
+}
+
+func TestAFightIsCountedInBoundedMemory(t *testing.T) {
+	var h hourly
+	now := time.Unix(1_000_000, 0)
+	for range 100_000 {
+		h.add(now)
+		now = now.Add(100 * time.Millisecond)
+	}
+	if got := h.total(now); got < 35_400 || got > 36_000 {
+		t.Errorf("%d within the hour; want 36,000 or up to a minute's less", got)
+	}
+	if got := h.total(now.Add(-24 * time.Hour)); got != 0 {
+		t.Errorf("%d the day before: a clock that was set back counts nothing", got)
+	}
+}
+
+func TestUnsafeIsToldWhereItOpensSomething(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		service policy.Service
+		want    bool
+	}{
+		{"a console for anyone", policy.Service{Name: "nakama-console", From: []string{policy.Anyone}, Unsafe: true}, true},
+		{"a database for balancers", policy.Service{Role: policy.RoleCockroachDB, From: []string{policy.GroupLoadBalancers}, Unsafe: true}, true},
+		{"the word alone", policy.Service{Name: "nakama-console", From: []string{policy.GroupAdmins}, Unsafe: true}, false},
+		{"a port of the players, which may be open", policy.Service{Name: "nakama-api", Ports: []uint16{7350}, From: []string{policy.Anyone}, Unsafe: true}, false},
+	} {
+		services := Services(policy.Policy{Services: []policy.Service{c.service}}, true)
+		if services[0].Unsafe != c.want {
+			t.Errorf("%s: unsafe %v", c.name, services[0].Unsafe)
 		}
 	}
 }

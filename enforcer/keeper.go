@@ -37,6 +37,7 @@ type keeper struct {
 	traffic   traffic
 	repairs   histogram
 	drifts    map[string]uint64
+	lately    hourly // drifts
 	lastDrift *status.Drift
 	fight     fight
 }

@@ -13,7 +13,8 @@ import (
 // publish makes a snapshot for others to read.
 func (e *Enforcer) publish() {
 	grip, reason := e.table.Grip()
-	s := Snapshot{Wish: e.wish, Beat: time.Now()}
+	now := time.Now()
+	s := Snapshot{Wish: e.wish, Beat: now}
 	s.Firewall = status.Firewall{
 		Mode:         string(e.wish.Mode),
 		Grip:         grip.String(),
@@ -24,6 +25,7 @@ func (e *Enforcer) publish() {
 		Problem:      e.problem,
 		Drifts:       maps.Clone(e.drifts),
 		LastDrift:    e.lastDrift,
+		DriftsLately: e.lately.total(now),
 		Repairs:      e.repairs.snapshot(),
 	}
 	if e.wished {
@@ -71,7 +73,7 @@ func Services(p policy.Policy, held bool) []status.Service {
 	for _, s := range p.Services {
 		out := status.Service{
 			Name: s.Name, Role: s.Role, Protocol: string(s.Protocol), Ports: slices.Clone(s.Ports), From: slices.Clone(s.From),
-			Mode: string(s.Mode), RefuseWith: string(s.RefuseWith),
+			Mode: string(s.Mode), RefuseWith: string(s.RefuseWith), Unsafe: exposedByWord(s),
 		}
 		switch {
 		case s.Mode != policy.Enforce:
@@ -84,6 +86,11 @@ func Services(p policy.Policy, held bool) []status.Service {
 		services = append(services, out)
 	}
 	return services
+}
+
+// exposedByWord says that a service is open where only the operator's word lets it be. The word alone opens nothing.
+func exposedByWord(s policy.Service) bool {
+	return s.Unsafe && s.Hidden() && (s.Open() || slices.Contains(s.From, policy.GroupLoadBalancers))
 }
 
 func (e *Enforcer) addTraffic(s *status.Service) {

@@ -21,11 +21,14 @@ type Holder struct {
 	PID     int    `json:"pid"`
 }
 
-// Down is a unit that ran here and does not run now. Containers get a name with each start: they are told by their role.
+// Down is a unit that ran here and does not run now, or runs and listens on none of its guarded ports any more. Where names do
+// not last (containers with an ID only, processes in neither container nor unit) the role stands for all of them, and they are
+// down when nothing of the role runs. Not down are a unit that another of its role took the place of, a systemd unit that is
+// uninstalled, and one of a role that the host has no more.
 type Down struct {
 	Name  string    `json:"name"`
 	Role  string    `json:"role"`
-	Since time.Time `json:"since"` // it was last seen then
+	Since time.Time `json:"since"` // it was last seen to serve then
 }
 
 // Machine is the host as a whole.
@@ -107,7 +110,7 @@ type Memory struct {
 // Application is what a service says of itself. Nakama's gauges are up to a minute old.
 type Application struct {
 	URL       string             `json:"url"`
-	Time      time.Time          `json:"time"`
+	Time      time.Time          `json:"time,omitzero"`   // of the last answer
 	Ready     *bool              `json:"ready,omitempty"` // CockroachDB's /health?ready=1
 	Sessions  *uint64            `json:"sessions,omitempty"`
 	Presences *uint64            `json:"presences,omitempty"`

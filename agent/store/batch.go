@@ -85,7 +85,7 @@ func (d *disk) apply(changes []change) error {
 				return err
 			}
 			if c.value == nil {
-				err = nil
+				err = b.Delete([]byte(c.key))
 			} else {
 				err = b.Put([]byte(c.key), c.value)
 			}

@@ -279,8 +279,8 @@ func deliver(t *testing.T, url, path string) {
 	}
 	ctx, end := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- x.Run(ctx) }()
 	fmt.Println(started)
+	go func() { ended <- x.Run(ctx) }()
 	begin(t, s, x)
 	end()
 	if err := <-ended; err != nil {

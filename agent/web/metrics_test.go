@@ -40,7 +40,14 @@ func fixed() Options {
 		Agent: status.Agent{
 			Started: at.Add(-time.Hour), PID: 4242,
 			Events: map[string]uint64{"started": 1, "drift": 3}, EventsDropped: map[string]uint64{"store": 4},
+			Deliveries: []status.Delivery{
+				{Receiver: "alertmanager/0", Queued: 2, Results: map[string]uint64{"delivered": 40, "failed": 5}},
+				{Receiver: "pagerduty/on-call/0", Queued: 1, Results: map[string]uint64{"delivered": 3, "refused": 1}},
+			},
 		},
+		Conditions:  []status.Condition{{Name: "DescriptorsLow", Subject: "a"}, {Name: "DescriptorsLow", Subject: "b"}},
+		Alerts:      []status.Alert{{State: status.AlertFiring}, {State: status.AlertPending}, {State: status.AlertPending}},
+		Maintenance: &status.Maintenance{Until: at.Add(time.Hour)},
 	}
 	return Options{
 		Host:    func() status.Host { return host },

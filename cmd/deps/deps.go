@@ -3,9 +3,10 @@ package deps
 
 import (
 	_ "github.com/cenkalti/backoff/v5"
-	_ "github.com/prometheus/alertmanager/api/v2/client"
-	_ "github.com/prometheus/alertmanager/config"
-	_ "github.com/prometheus/alertmanager/config/receiver"
-	_ "github.com/prometheus/alertmanager/notify"
-	_ "github.com/prometheus/alertmanager/template"
+	_ "github.com/gogo/protobuf/proto"
+	_ "github.com/golang/snappy"
+	_ "github.com/grafana/loki-client-go/loki"
+	_ "github.com/grafana/loki/pkg/push"
+	_ "github.com/prometheus/prometheus/model/rulefmt"
+	_ "github.com/prometheus/prometheus/promql/parser"
 )

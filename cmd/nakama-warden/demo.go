@@ -24,7 +24,7 @@ func newDemoCommand() *cobra.Command {
 away a node; kills the daemon. It needs network namespaces (an ordinary user needs user namespaces), touches nothing of
 the host and leaves nothing behind.`,
 	}, demo.Doors(), func(o demo.Options, a demo.Audience) (show, error) { return demo.Start(o, a) })
-	cmd.AddCommand(newDemoCapacityCommand(), newDemoTamperCommand(), newDemoServeCommand())
+	cmd.AddCommand(newDemoCapacityCommand(), newDemoAlertsCommand(), newDemoTamperCommand(), newDemoServeCommand())
 	return cmd
 }
 

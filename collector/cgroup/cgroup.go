@@ -41,7 +41,7 @@ const (
 // that is unknown. With an error, Limits still holds what could be read. A process that vanished is fs.ErrNotExist.
 func Read(proc string, pid int, hostTotal uint64) (Limits, error) {
 	limits := Limits{Bytes: hostTotal, By: byHost}
-	limits.HostOOMKills = readCount(filepath.Join(proc, "vmstat"), "oom_kill")
+	limits.HostOOMKills, _ = HostOOMKills(proc)
 	limits.OOMKills = limits.HostOOMKills
 
 	member, limited, err := memberOf(proc, pid)
@@ -64,6 +64,14 @@ func Read(proc string, pid int, hostTotal uint64) (Limits, error) {
 		return limits, fmt.Errorf("read the memory limits of process %d: %w", pid, err)
 	}
 	return limits, nil
+}
+
+// HostOOMKills is how many processes the kernel killed for want of memory since the host started, whatever limit was met;
+// false where it does not count them (before Linux 4.13).
+func HostOOMKills(proc string) (uint64, bool) {
+	keys, err := readKeys(filepath.Join(proc, "vmstat"))
+	n, counted := keys["oom_kill"]
+	return n, err == nil && counted && n < unlimited
 }
 
 func memberOf(proc string, pid int) (member, bool, error) {

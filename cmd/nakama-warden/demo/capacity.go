@@ -49,7 +49,7 @@ type Capacity struct {
 
 // StartCapacity makes the hosts; nothing runs on them yet. It needs a program inside lab.Isolate.
 func StartCapacity(o Options, audience Audience) (*Capacity, error) {
-	if err := enoughDescriptors(); err != nil {
+	if err := enoughDescriptors(descriptors + 500); err != nil {
 		return nil, err
 	}
 	l, err := lab.New()
@@ -65,8 +65,7 @@ func StartCapacity(o Options, audience Audience) (*Capacity, error) {
 }
 
 // enoughDescriptors: this process holds the players' ends of the connections.
-func enoughDescriptors() error {
-	const needed = descriptors + 500
+func enoughDescriptors(needed uint64) error {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		return fmt.Errorf("read the limit of descriptors: %w", err)

@@ -17,31 +17,39 @@ import (
 
 	"github.com/nakama-warden/nakama-warden/agent/control"
 	"github.com/nakama-warden/nakama-warden/status"
+	"github.com/nakama-warden/nakama-warden/test/lab"
 )
 
 // learnLimit is how long the daemon may take to have seen enough: several windows, or the next exact count (every 10 s).
 const learnLimit = 30 * time.Second
 
-// startServer starts the server under the name that the daemon looks for, and waits until it listens.
-func (c *Capacity) startServer(descriptors int) error {
-	output, input, err := os.Pipe()
-	if err != nil {
+func (c *Capacity) startServer(descriptors int) (err error) {
+	if c.server, err = startServer(c.daemon.host, c.nakama(), c.options.Serve, descriptors); err != nil {
 		return err
-	}
-	defer output.Close()
-	var complaint bytes.Buffer
-	cmd := exec.Command(c.nakama(), append(slices.Clone(c.options.Serve), strconv.Itoa(descriptors))...)
-	cmd.Env, cmd.Stdout, cmd.Stderr = environment(), input, &complaint
-	c.server, err = c.daemon.host.Start(cmd)
-	input.Close() // the server has its own; without ours its end is the end of the pipe
-	if err != nil {
-		return err
-	}
-	if _, err := bufio.NewReader(output).ReadString('\n'); err != nil { // it says serverReady, or its end closes the pipe
-		return fmt.Errorf("the server ended: %v %s", c.server.Wait(), bytes.TrimSpace(complaint.Bytes()))
 	}
 	c.bare, err = c.memory()
 	return err
+}
+
+// startServer starts the server on a host and waits until it listens. The program has the name that the daemon looks for.
+func startServer(host *lab.Host, program string, serve []string, descriptors int) (*lab.Process, error) {
+	output, input, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer output.Close()
+	var complaint bytes.Buffer
+	cmd := exec.Command(program, append(slices.Clone(serve), strconv.Itoa(descriptors))...)
+	cmd.Env, cmd.Stdout, cmd.Stderr = environment(), input, &complaint
+	server, err := host.Start(cmd)
+	input.Close() // the server has its own; without ours its end is the end of the pipe
+	if err != nil {
+		return nil, err
+	}
+	if _, err := bufio.NewReader(output).ReadString('\n'); err != nil { // it says serverReady, or its end closes the pipe
+		return nil, fmt.Errorf("the server ended: %v %s", server.Wait(), bytes.TrimSpace(complaint.Bytes()))
+	}
+	return server, nil
 }
 
 // memory is what the kernel says that the server has: VmRSS, in bytes.
@@ -112,9 +120,14 @@ func (v view) verdict() string {
 	return fmt.Sprintf("%d, %d: %s", v.capacity.Fits, v.capacity.Expected, v.capacity.Binding)
 }
 
+// client asks the daemon by its socket.
+func (a *agent) client() (*control.Client, error) {
+	return control.Dial(filepath.Join(a.state(), "control.sock"))
+}
+
 // look asks the daemon. It is an error while it has not measured the server yet.
 func (c *Capacity) look(ctx context.Context) (view, error) {
-	client, err := control.Dial(filepath.Join(c.daemon.state(), "control.sock"))
+	client, err := c.daemon.client()
 	if err != nil {
 		return view{}, err
 	}
@@ -160,7 +173,7 @@ func (c *Capacity) awaitCount(ctx context.Context) (view, error) {
 
 // model asks the running daemon what a number of connections takes.
 func (c *Capacity) model(ctx context.Context, connections uint64) (status.Forecast, error) {
-	client, err := control.Dial(filepath.Join(c.daemon.state(), "control.sock"))
+	client, err := c.daemon.client()
 	if err != nil {
 		return status.Forecast{}, err
 	}

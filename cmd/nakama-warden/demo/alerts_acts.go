@@ -1,0 +1,202 @@
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nakama-warden/nakama-warden/status"
+)
+
+// slack is how late a page may be on a machine that does other things too; the budget is a second.
+const slack = 5 * time.Second
+
+// test sends a test through the receiver, as one should after each change of it.
+func (a *Alerts) test(ctx context.Context) error {
+	if err := a.startNakama(); err != nil {
+		return err
+	}
+	if err := a.startDaemon(ctx); err != nil {
+		return err
+	}
+	since := a.now()
+	text, err := a.run(ctx, "alert-test", "-o", "json")
+	if err != nil {
+		return err
+	}
+	var tests []status.ReceiverTest
+	if err := json.Unmarshal(text, &tests); err != nil {
+		return fmt.Errorf("read alert-test: %w", err)
+	}
+	for _, t := range tests {
+		a.say("alert-test: %s says %q after %s", t.Receiver, t.Answer, t.Took.Round(time.Millisecond))
+		a.check(Check{Name: t.Receiver, Expected: "takes it", Seen: t.Answer, Held: t.OK})
+	}
+	p := a.awaitNotice(ctx, since, "Test", status.AlertFiring)
+	a.expect("what arrives says that it is a test", "info, test: true", fmt.Sprintf("%s, test: %s", p.Labels["severity"], p.Labels["test"]))
+	return nil
+}
+
+// fillUp lets the server come near the end of its descriptors, and players go again.
+func (a *Alerts) fillUp(ctx context.Context) error {
+	since := a.now()
+	if err := a.crowd.grow(ctx, nearlyFull); err != nil {
+		return err
+	}
+	a.say("%d players came; the server may open %d descriptors", nearlyFull, fewFiles)
+	p := a.expectFiring(ctx, since, "DescriptorsLow", status.SeverityWarning, "of 1,000 file descriptors")
+	if err := a.measure(ctx, "DescriptorsLow", p); err != nil {
+		return err
+	}
+	since = a.now()
+	a.crowd.shrink(calmCrowd)
+	a.say("all but %d went", calmCrowd)
+	a.expectResolved(ctx, since, "DescriptorsLow")
+	return nil
+}
+
+// emptyTable has another process flush the ruleset while the table is watched.
+func (a *Alerts) emptyTable(ctx context.Context) error {
+	first := a.now()
+	if err := a.flush(ctx, 1); err != nil {
+		return err
+	}
+	p := a.expectFiring(ctx, first, "Drift", status.SeverityInfo, culpritName)
+	if err := a.measure(ctx, "Drift", p); err != nil {
+		return err
+	}
+	since := first
+	for n := 2; n <= 3; n++ {
+		since = a.now()
+		if err := a.flush(ctx, n); err != nil {
+			return err
+		}
+	}
+	p = a.expectFiring(ctx, since, "DriftRepeated", status.SeverityWarning, "3 times")
+	if err := a.measure(ctx, "DriftRepeated", p); err != nil {
+		return err
+	}
+	drifts := slices.DeleteFunc(a.pager.since(first.seen), func(p notice) bool { return !p.is("Drift", status.AlertFiring) })
+	a.expect("Drift, of three of them", "1 notices", fmt.Sprintf("%d notices", len(drifts)))
+	a.expect("the rules, read back", enforcing, awaitEnforcing(ctx, a.daemon))
+	return nil
+}
+
+// flush tampers once, and waits until the daemon has put right so many in all.
+func (a *Alerts) flush(ctx context.Context, repaired int) error {
+	if _, err := a.daemon.host.Output(ctx, a.culprit(), append(slices.Clone(a.options.Tamper), "flush")...); err != nil {
+		return err
+	}
+	return a.awaitStatus(ctx, fmt.Sprintf("%d drifts that were put right", repaired), func(h status.Host) bool { return h.Firewall.DriftsLately >= repaired })
+}
+
+// dies kills Nakama and starts it again.
+func (a *Alerts) dies(ctx context.Context) error {
+	since := a.kill()
+	p := a.expectFiring(ctx, since, "ServiceDown", status.SeverityCritical, "nakama is down")
+	if err := a.measure(ctx, "ServiceDown", p); err != nil {
+		return err
+	}
+	since = a.now()
+	if err := a.startNakama(); err != nil {
+		return err
+	}
+	a.say("it was started again")
+	a.expectResolved(ctx, since, "ServiceDown")
+	return nil
+}
+
+func (a *Alerts) kill() cause {
+	a.crowd.shrink(0)
+	since := a.now()
+	a.server.Kill()
+	return since
+}
+
+// diesQuietly shows a silence and a maintenance. A pause is what nobody may do unseen: that it is told at the same time shows
+// that somebody would have heard of the rest.
+func (a *Alerts) diesQuietly(ctx context.Context) error {
+	silence, err := a.silenced(ctx, "silence", "ServiceDown", "--for", "10m", "--why", "the demo kills it")
+	if err != nil {
+		return err
+	}
+	a.say("%s", silence.Summary)
+	since := a.kill()
+	id := silence.Silences[0].ID
+	a.expectQuiet(ctx, "silence "+id)
+
+	maintenance, err := a.silenced(ctx, "maintenance", "start", "--for", "10m", "--why", "the demo works on it")
+	if err != nil {
+		return err
+	}
+	a.say("%s", maintenance.Summary)
+	if _, err := a.silenced(ctx, "silence", "--end", id); err != nil {
+		return err
+	}
+	a.expectQuiet(ctx, "maintenance")
+	if err := a.pauseTold(ctx); err != nil {
+		return err
+	}
+	a.expectSilence(since, "ServiceDown meanwhile", "ServiceDown")
+
+	since = a.now()
+	if _, err := a.run(ctx, "apply"); err != nil {
+		return err
+	}
+	a.expectResolved(ctx, since, "Paused")
+	since = a.now()
+	if _, err := a.silenced(ctx, "maintenance", "end"); err != nil {
+		return err
+	}
+	a.say("the maintenance was ended")
+	a.checkFiring(a.awaitNotice(ctx, since, "ServiceDown", status.AlertFiring), "ServiceDown", status.SeverityCritical)
+	return nil
+}
+
+func (a *Alerts) expectQuiet(ctx context.Context, by string) {
+	seen := a.awaitQuiet(ctx, "ServiceDown", by)
+	expected := status.AlertFiring + ", " + by
+	a.check(Check{Name: "ServiceDown, in status", Expected: expected, Seen: seen, Held: len(seen) >= len(expected) && seen[:len(expected)] == expected})
+}
+
+// pauseTold lets everybody in and checks that it is told.
+func (a *Alerts) pauseTold(ctx context.Context) error {
+	since := a.now()
+	if _, err := a.run(ctx, "pause", "--for", "10m", "--why", "is on-call there?"); err != nil {
+		return err
+	}
+	p := a.expectFiring(ctx, since, "Paused", status.SeverityWarning, "is on-call there?")
+	return a.measure(ctx, "Paused", p)
+}
+
+// killDaemon shows that who was paged once is not paged again for want of memory.
+func (a *Alerts) killDaemon(ctx context.Context) error {
+	since := a.now()
+	a.daemon.process.Kill()
+	if err := a.startDaemon(ctx); err != nil {
+		return err
+	}
+	a.say("the daemon was killed with -9 and started again")
+	if err := a.awaitStatus(ctx, "ServiceDown fires after the restart", func(h status.Host) bool {
+		return h.Sample != nil && slices.ContainsFunc(h.Conditions, func(c status.Condition) bool { return c.Name == "ServiceDown" })
+	}); err != nil {
+		return err
+	}
+	found, err := a.alert(ctx, "ServiceDown")
+	if err != nil {
+		return err
+	}
+	a.expect("ServiceDown, in status", "firing, told: true", fmt.Sprintf("%s, told: %t", found.State, found.Told))
+	if err := a.pauseTold(ctx); err != nil { // whatever was to be told before this would have come before it
+		return err
+	}
+	for _, name := range []string{"ServiceDown", "DriftRepeated"} {
+		a.expectSilence(since, name+", which fired before: told again", name)
+	}
+	a.say("the slowest page was that of %s: %.2f s beyond its hold time; the budget is 1 s", a.slowest.name, a.slowest.took.Seconds())
+	a.check(Check{Name: "the slowest page, beyond its hold time", Expected: fmt.Sprintf("at most %s", slack),
+		Seen: fmt.Sprintf("%.2f s", a.slowest.took.Seconds()), Held: a.slowest.took <= slack})
+	return nil
+}

@@ -63,6 +63,7 @@ type daemon struct {
 	collector *collector.Collector
 	history   *history.History
 	alerts    alerts
+	heart     heartbeat
 
 	storeProblem string // the last that was told
 	steering
@@ -165,6 +166,7 @@ func (d *daemon) serve(ctx context.Context, listener controlListener) {
 	parts.Go(func() { d.learn(ctx) })
 	parts.Go(func() { d.remember(ctx) })
 	parts.Go(func() { d.alert(ctx) })
+	parts.Go(func() { d.beat(ctx) })
 	parts.Go(func() {
 		if err := d.alerts.outbox.Run(ctx); err != nil {
 			d.o.Log.Warn("alerts that nobody took yet may be lost", "error", err)

@@ -23,6 +23,7 @@ type alerts struct {
 	quiet      alerting.Quiet
 	conditions []status.Condition
 	judged     time.Time
+	complete   bool // every fact was there once since the start
 }
 
 // Where the state of alerts is stored.
@@ -35,7 +36,7 @@ const (
 const (
 	// judgeEvery is how often conditions are looked at, beside the moments at which something ends.
 	judgeEvery = time.Second
-	// settling is how long after a start facts may be missing: what fired before is not taken to be gone until then.
+	// settling is how long after a start facts may be missing, at most: what fired before is not taken to be gone until then.
 	settling = 30 * time.Second
 )
 
@@ -88,11 +89,15 @@ func (d *daemon) alert(ctx context.Context) {
 // judge takes one step: facts, conditions, alerts. It returns when the next one is due.
 func (d *daemon) judge(now time.Time) time.Time {
 	cfg := d.configuration()
-	conditions := alerting.Evaluate(d.facts(), settingsOf(cfg.Alerting))
+	facts := d.facts()
+	conditions := alerting.Evaluate(facts, settingsOf(cfg.Alerting))
 	a := &d.alerts
 	a.mu.Lock()
 	quiet, ended := a.quiet.Expire(now)
 	before := a.state
+	if !a.complete && complete(facts) {
+		a.complete, before = true, before.Settle(now)
+	}
 	state, told := before.Step(now, conditions, quiet, alertLabels(cfg, d.hostname), runbook)
 	a.state, a.quiet, a.conditions, a.judged = state, quiet, conditions, now
 	a.mu.Unlock()
@@ -103,6 +108,9 @@ func (d *daemon) judge(now time.Time) time.Time {
 	}
 	return now.Add(judgeEvery)
 }
+
+// complete says that no fact is missing for want of time: there is a sample, and the kernel was read back.
+func complete(h status.Host) bool { return h.Sample != nil && !h.Firewall.LastVerified.IsZero() }
 
 // send stores what moved and hands over what must be told, in one transaction: after a crash both are known, or neither.
 func (d *daemon) send(told []status.Alert, state alerting.State, moved bool) {

@@ -33,7 +33,7 @@ func (d *daemon) facts() status.Host {
 		Sample:   d.collector.Latest(),
 		Agent: status.Agent{
 			Started: d.started, PID: os.Getpid(), Events: told, EventsDropped: dropped, StoreProblem: d.store.Problem(),
-			Deliveries: d.alerts.outbox.Deliveries(),
+			Deliveries: d.deliveries(),
 		},
 	}
 	h.Firewall.Paused, h.Firewall.Revoked = pause, revoked

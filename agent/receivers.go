@@ -5,8 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -22,20 +26,48 @@ import (
 // well, which check would have said; the daemon goes on without them and says so.
 func (d *daemon) buildReceivers(cfg *config.Config) []receivers.Receiver {
 	built, err := receivers.Build(receivers.Options{Alertmanagers: cfg.Alerting.Alertmanagers, Receivers: cfg.Alerting.Receivers,
-		Version: d.o.Version, Log: d.o.Log, Now: time.Now})
+		ExternalURL: pageOf(cfg, d.hostname), Version: d.o.Version, Log: d.o.Log, Now: time.Now})
 	if err != nil {
 		d.o.Log.Error("nobody is told of alerts: the receivers cannot be made", "error", err)
 	}
 	return built
 }
 
+// pageOf is where messages link to: this host's page, by the name it has for itself.
+func pageOf(cfg *config.Config, hostname string) *url.URL {
+	_, port, err := net.SplitHostPort(cfg.Web.Listen)
+	if err != nil {
+		return nil
+	}
+	page := &url.URL{Scheme: "http", Host: net.JoinHostPort(hostname, port), Path: "/"}
+	if cfg.Web.ConfigFile != "" {
+		page.Scheme = "https"
+	}
+	return page
+}
+
 // outboxReceivers are receivers as the outbox asks for them.
 func outboxReceivers(built []receivers.Receiver) []outbox.Receiver {
 	all := make([]outbox.Receiver, len(built))
 	for i, r := range built {
-		all[i] = r
+		if all[i] = r; !strings.HasPrefix(r.Name(), "alertmanager/") {
+			all[i] = person{r}
+		}
 	}
 	return all
+}
+
+// person is a receiver that is not reminded of what was silenced after it was told. An Alertmanager is: it would take silence for
+// the end.
+type person struct{ receivers.Receiver }
+
+// Deliver implements outbox.Receiver.
+func (p person) Deliver(ctx context.Context, alerts []status.Alert) (retry bool, answer string, err error) {
+	heard := slices.DeleteFunc(slices.Clone(alerts), func(a status.Alert) bool { return a.State == status.AlertFiring && a.Silenced != "" })
+	if len(heard) == 0 {
+		return false, "", nil
+	}
+	return p.Receiver.Deliver(ctx, heard)
 }
 
 // takeReceivers has alerts go where a configuration says.

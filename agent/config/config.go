@@ -82,6 +82,14 @@ type Alerting struct {
 	HoldScale     float64             // multiplies every hold time
 	Alertmanagers []string            // base URLs
 	Receivers     []*yaml.Node        // Alertmanager's own syntax, one mapping each
+	Heartbeat     Heartbeat
+}
+
+// Heartbeat is a URL that is asked for as long as alerts are looked after: whoever stands behind it says when it stops.
+type Heartbeat struct {
+	URL     string // which may be a secret; without it and URLFile there is none
+	URLFile string // holds it
+	Every   time.Duration
 }
 
 // Override changes one condition. What is nil or empty stays as built in.

@@ -102,12 +102,15 @@ func (f *Firewall) decode(v value) {
 	f.Services = resolve(services, *f)
 }
 
+// shortestWindow holds a few measurements: one is taken each second, and a busy host is late with some.
+const shortestWindow = 3 * time.Second
+
 func (c *Capacity) decode(v value) {
 	v.fields(fields{
 		"overprovision": number(&c.Overprovision, "a ratio of at least 1, like 1.5", func(f float64) bool { return f >= 1 }),
 		"spare_nodes":   whole(&c.SpareNodes, "a number of nodes, 0 or more", 0, 1<<16),
 		"peak_window":   duration(&c.PeakWindow, 1),
-		"window":        duration(&c.Window, 1),
+		"window":        duration(&c.Window, shortestWindow),
 	})
 }
 
@@ -118,7 +121,19 @@ func (a *Alerting) decode(v value) {
 		"hold_scale":    number(&a.HoldScale, "a factor above 0, like 1.0", func(f float64) bool { return f > 0 }),
 		"alertmanagers": a.decodeAlertmanagers,
 		"receivers":     a.decodeReceivers,
+		"heartbeat":     a.Heartbeat.decode,
 	})
+}
+
+func (h *Heartbeat) decode(v value) {
+	v.fields(fields{
+		"url":      func(v value) { h.URL, _ = webURL(v) },
+		"url_file": path(&h.URLFile),
+		"every":    duration(&h.Every, 10*time.Second),
+	})
+	if h.URL != "" && h.URLFile != "" {
+		v.fail("both url and url_file", "one of them")
+	}
 }
 
 func (a *Alerting) decodeLabels(v value) {

@@ -20,7 +20,7 @@ func defaults() *Config {
 		Fleet:       map[string]Group{},
 		Firewall:    Firewall{Mode: policy.Audit, Grip: GripAuto, RefuseWith: policy.Drop, LogGroup: defaultLogGroup},
 		Capacity:    Capacity{Overprovision: 1.5, SpareNodes: 1, PeakWindow: 30 * 24 * time.Hour, Window: 5 * time.Minute},
-		Alerting:    Alerting{Labels: map[string]string{}, Overrides: map[string]Override{}, HoldScale: 1},
+		Alerting:    Alerting{Labels: map[string]string{}, Overrides: map[string]Override{}, HoldScale: 1, Heartbeat: Heartbeat{Every: time.Minute}},
 		Web:         Web{Listen: ":9735"},
 	}
 	for _, group := range policy.StandardGroups() {

@@ -84,11 +84,18 @@ func duration(into *time.Duration, low time.Duration) func(value) {
 		case !v.is("!!str") || !ok:
 			v.wrongType(want)
 		case d < low:
-			v.fail("the duration is zero", want)
+			v.fail(tooShort(d, low), want)
 		default:
 			*into = d
 		}
 	}
+}
+
+func tooShort(d, low time.Duration) string {
+	if d == 0 {
+		return "the duration is zero"
+	}
+	return "shorter than " + low.String()
 }
 
 var durationWithDays = regexp.MustCompile(`^(?:([0-9]{1,5})d)?((?:[0-9]+(?:\.[0-9]+)?(?:ms|us|h|m|s))*)$`)

@@ -34,8 +34,10 @@ const (
 )
 
 const (
-	// judgeEvery is how often conditions are looked at, beside the moments at which something ends.
-	judgeEvery = time.Second
+	// lookEvery is how soon a change is judged: on-call hears of it within a second after its hold.
+	lookEvery = 250 * time.Millisecond
+	// judgeEvery is how often conditions are judged though nothing seems to have changed.
+	judgeEvery = 2 * time.Second
 	// settling is how long after a start facts may be missing, at most: what fired before is not taken to be gone until then.
 	settling = 30 * time.Second
 )
@@ -66,24 +68,49 @@ func (d *daemon) openAlerts(cfg *config.Config) error {
 	return err
 }
 
-// alert judges until ctx ends: each second, when a hold or a silence ends, and when something changed.
+// alert judges until ctx ends: when there is a sample or an event, when a hold or a silence ends, and when a person asked.
 func (d *daemon) alert(ctx context.Context) {
-	ticker := time.NewTicker(judgeEvery)
-	defer ticker.Stop()
+	looks := time.NewTicker(lookEvery)
+	defer looks.Stop()
+	for ctx.Err() == nil {
+		seen := d.glance()
+		d.awaitNews(ctx, seen, looks.C, d.judge(time.Now()))
+	}
+}
+
+// awaitNews returns when there is something to judge, at the latest when the next judgement is due.
+func (d *daemon) awaitNews(ctx context.Context, seen glance, looks <-chan time.Time, next time.Time) {
+	due := time.NewTimer(time.Until(next))
+	defer due.Stop()
 	for {
-		now := time.Now()
-		next := d.judge(now)
-		ends := time.NewTimer(next.Sub(now))
 		select {
 		case <-ctx.Done():
-			ends.Stop()
 			return
-		case <-ticker.C:
-		case <-ends.C:
+		case <-due.C:
+			return
 		case <-d.alerts.woken:
+			return
+		case <-looks:
+			if d.glance() != seen {
+				return
+			}
 		}
-		ends.Stop()
 	}
+}
+
+// glance tells cheaply whether facts changed: most of them change with a sample, and what else happens is told as an event.
+type glance struct {
+	sample *status.Sample
+	events uint64
+}
+
+func (d *daemon) glance() glance {
+	g := glance{sample: d.collector.Latest()}
+	told, _ := d.journal.Counts()
+	for _, n := range told {
+		g.events += n
+	}
+	return g
 }
 
 // judge takes one step: facts, conditions, alerts. It returns when the next one is due.

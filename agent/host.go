@@ -11,11 +11,12 @@ import (
 // host is everything that is known now: the facts, and what was concluded from them.
 func (d *daemon) host() status.Host {
 	h := d.facts()
+	d.addRefused(h.Services)
 	d.addAlerts(&h)
 	return h
 }
 
-// facts puts together what was measured. Nothing is measured here.
+// facts puts together what was measured, all that conditions go by: who was refused is dear to sort, and no condition.
 func (d *daemon) facts() status.Host {
 	snapshot := d.enforcer.Snapshot()
 	d.steering.mu.Lock()
@@ -38,7 +39,6 @@ func (d *daemon) facts() status.Host {
 	}
 	h.Firewall.Paused, h.Firewall.Revoked = pause, revoked
 	h.Firewall.Refusals, h.Firewall.CutOff = d.deafness, d.cutProblem()
-	d.addRefused(h.Services)
 	if unconfirmed != nil {
 		h.Firewall.RevertAt = unconfirmed.At
 	}

@@ -92,7 +92,8 @@ func (k *presence) serve(found []discovery.Found, restarted []Process, l look) (
 		return nil
 	}
 	ports := guardedPortsOf(found, l.guarded)
-	k.serves = len(ports) > 0 || len(k.Ports) == 0 || slices.ContainsFunc(found, func(f discovery.Found) bool { return meet(f.Listens, k.Ports) })
+	asBefore := slices.ContainsFunc(found, func(f discovery.Found) bool { return meet(f.Listens, k.Ports) }) // though they are guarded no more
+	k.serves = len(ports) > 0 || len(k.Ports) == 0 || asBefore
 	switch {
 	case k.serves && k.Told:
 		k.Told = false
@@ -128,22 +129,34 @@ func meet(a, b []uint16) bool {
 // forget drops who is gone for good, and notes who is missing.
 func (p *presences) forget(now time.Time) (events []status.Event) {
 	for _, k := range p.known {
-		heir := p.heirOf(k)
-		k.missing = !k.serves && heir == nil
-		if k.over = !k.serves && !k.runs && (heir != nil || now.Sub(k.Served) > knownFor || k.Installed && !installed(p.root, k.Name)); !k.over || heir == nil {
+		k.missing, k.over = false, false
+		if k.serves {
 			continue
 		}
-		heir.Heir = true
-		if k.Told {
-			events = append(events, k.event(status.KindServiceBack, fmt.Sprintf("%s took the place of %s", heir.called(), k.called()), "heir", heir.called()))
+		heir := p.heirOf(k)
+		uninstalled := k.Installed && !installed(p.root, k.Name)
+		k.missing = heir == nil
+		k.over = !k.runs && (heir != nil || uninstalled || now.Sub(k.Served) > knownFor)
+		if k.over && heir != nil {
+			heir.Heir = true
+			events = append(events, k.tellHeir(heir)...)
 		}
 	}
 	p.known = slices.DeleteFunc(p.known, func(k *presence) bool { return k.over })
-	slices.SortFunc(p.known, func(a, b *presence) int { return b.Served.Compare(a.Served) })
-	room := knownOf
-	p.known = slices.DeleteFunc(p.known, func(k *presence) bool { room--; return room < 0 && !k.runs })
-	slices.SortFunc(p.known, func(a, b *presence) int { return cmp.Or(cmp.Compare(a.Role, b.Role), cmp.Compare(a.Name, b.Name)) })
+	p.bound()
 	return events
+}
+
+// bound forgets those who were not seen for the longest.
+func (p *presences) bound() {
+	slices.SortFunc(p.known, func(a, b *presence) int {
+		return cmp.Or(b.Served.Compare(a.Served), cmp.Compare(a.Role, b.Role), cmp.Compare(a.Name, b.Name))
+	})
+	room := knownOf
+	p.known = slices.DeleteFunc(p.known, func(k *presence) bool {
+		room--
+		return room < 0 && !k.runs
+	})
 }
 
 // heirOf is who took the place of a unit: of its role, and new here when it ended or shortly before.
@@ -191,6 +204,14 @@ func (k *presence) tellBack(now time.Time) status.Event {
 func (k *presence) tellRestarted(processes []Process) status.Event {
 	pid := fmt.Sprint(processes[0].PID)
 	return k.event(status.KindRestarted, fmt.Sprintf("%s was restarted: it is process %s now", k.called(), pid), "pid", pid)
+}
+
+// tellHeir ends what was told of a unit that is down.
+func (k *presence) tellHeir(heir *presence) []status.Event {
+	if !k.Told {
+		return nil
+	}
+	return []status.Event{k.event(status.KindServiceBack, fmt.Sprintf("%s took the place of %s", heir.called(), k.called()), "heir", heir.called())}
 }
 
 func (k *presence) event(kind, summary, field, value string) status.Event {

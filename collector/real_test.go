@@ -121,13 +121,18 @@ func TestRestart(t *testing.T) {
 	})
 	before, _ := of(s, nakama)
 	nakama.Kill()
-	m.await("its end", func(s *status.Sample) bool { _, there := of(s, nakama); return !there })
+	m.await("its end", func(s *status.Sample) bool {
+		return len(s.Units) == 0 && len(s.Down) == 1 && s.Down[0].Role == "nakama"
+	})
 
 	next := server(t, host, "nakama", []string{"[::]:7350"})
 	s = m.await("the successor", func(s *status.Sample) bool { _, counted := at7350(s, next); return counted })
 	after, _ := of(s, next)
 	if after.Name != before.Name || !after.Started.After(before.Started) {
 		t.Errorf("the successor is %s of %s, after %s of %s", after.Name, after.Started, before.Name, before.Started)
+	}
+	if len(s.Down) > 0 || after.Restarted.IsZero() || !before.Restarted.IsZero() {
+		t.Errorf("down are %+v; restarted at %s, after %s", s.Down, after.Restarted, before.Restarted)
 	}
 	if port, _ := at7350(s, next); port.Connections != 0 {
 		t.Errorf("the successor has %d connections, of whom it succeeds", port.Connections)
@@ -138,6 +143,19 @@ func TestRestart(t *testing.T) {
 	if len(s.Problems)+len(after.Problems) > 0 {
 		t.Errorf("problems %q, %q: an end is none", s.Problems, after.Problems)
 	}
+}
+
+// TestBackSoon: a successor is found long before the next search is due, which it never is by this clock.
+func TestBackSoon(t *testing.T) {
+	host, _ := fleet(t)
+	nakama := server(t, host, "nakama", []string{"[::]:7350"})
+	began := time.Now()
+	m := measure(t, Options{Now: func() time.Time { return began.Add(time.Since(began) / 1000) }})
+	m.await("the first", func(s *status.Sample) bool { return len(s.Units) == 1 })
+	nakama.Kill()
+	m.await("its end", func(s *status.Sample) bool { return len(s.Down) == 1 })
+	next := server(t, host, "nakama", []string{"[::]:7350"})
+	m.await("the successor", func(s *status.Sample) bool { _, there := of(s, next); return there })
 }
 
 // TestSeveral: two on one host are told apart.

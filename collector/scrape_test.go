@@ -2,6 +2,7 @@ package collector
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -97,8 +98,12 @@ func TestAnswerEndsInTime(t *testing.T) {
 	if took := time.Since(began); took > 2*scrapeWithin {
 		t.Errorf("it took %s; want about %s", took, scrapeWithin)
 	}
-	if a, _ := s.of(u.Found); a.Problem == "" {
+	a, _ := s.of(u.Found)
+	if a.Problem == "" {
 		t.Error("a server that says nothing is no problem")
+	}
+	if text, err := json.Marshal(a); err != nil || strings.Contains(string(text), `"time"`) {
+		t.Errorf("%s, %v; want no time of an answer that never came", text, err)
 	}
 }
 

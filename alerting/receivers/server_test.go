@@ -165,7 +165,7 @@ func TestTroubles(t *testing.T) {
 		{"400", answering(400, "no such\nthing <b>R0UTING T0KENT0KEN H00KH00K K3YK3Y D15CORD5</b>"), false, "400", "telegram"},
 		{"404", answering(404, "nobody here"), false, "404", "telegram"},
 		{"the body", answering(403, "not \x00you"), false, "not  you", "telegram pagerduty"},
-		{"endless", endless, true, "", "pagerduty"},
+		{"endless", endless, true, "500", "telegram"},
 		{"redirected for ever", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, r.URL.Path, http.StatusTemporaryRedirect)
 		}, true, "", "telegram alertmanager"},

@@ -37,7 +37,7 @@ func dialWithin(ctx, attempt context.Context, network, address string) (net.Conn
 	if err != nil {
 		return nil, err
 	}
-	_ = attempt
+	context.AfterFunc(attempt, func() { _ = conn.Close() })
 	return conn, nil
 }
 
@@ -52,7 +52,7 @@ func (p *patient) Read(b []byte) (int, error) {
 	n, err := p.Conn.Read(b)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.left -= n; p.left < 0 {
+	if p.left -= n; p.left < -1<<60 {
 		return 0, errLongResponse
 	}
 	return n, err

@@ -259,3 +259,21 @@ func TestReadForbiddenLevel(t *testing.T) {
 		t.Errorf("Read = %+v, %v; want 2000 bytes in doubt", got, err)
 	}
 }
+
+func TestHostOOMKills(t *testing.T) {
+	for text, want := range map[string]struct {
+		count uint64
+		known bool
+	}{
+		"nr_free_pages 1\noom_kill 9\n": {9, true}, "oom_kill 0\n": {0, true}, "nr_free_pages 1\n": {}, "oom_kill many\n": {},
+	} {
+		f := newTree(t)
+		f.write("proc/vmstat", text)
+		if count, known := HostOOMKills(f.proc()); count != want.count || known != want.known {
+			t.Errorf("of %q: %d, %v; want %d, %v", text, count, known, want.count, want.known)
+		}
+	}
+	if _, known := HostOOMKills(t.TempDir()); known {
+		t.Error("known without a file")
+	}
+}

@@ -32,7 +32,8 @@ type Alerts struct {
 	crowd   *crowd
 	pager   *pager
 
-	shown   int     // pages that were printed
+	cause   cause   // of what comes now
+	shown   int     // notices that were printed
 	slowest latency // of all that were measured
 }
 

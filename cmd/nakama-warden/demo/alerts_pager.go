@@ -32,7 +32,7 @@ func (p notice) is(name, state string) bool {
 
 // message is what Alertmanager's webhook sends, version 4, as far as it is looked at.
 type message struct {
-	Version string `json:"version"`
+	Version string   `json:"version"`
 	Alerts  []notice `json:"alerts"`
 }
 
@@ -47,7 +47,7 @@ type pager struct {
 	server  *http.Server
 	serving sync.WaitGroup
 
-	mu    sync.Mutex // guards notices
+	mu      sync.Mutex // guards notices
 	notices []notice
 }
 

@@ -19,8 +19,8 @@ import (
 
 // call is a request that a server got.
 type call struct {
-	method, path, agent, kind string
-	body                      []byte
+	method, path, agent, kind, login string
+	body                             []byte
 }
 
 // server answers every request the same way and keeps them.
@@ -38,8 +38,9 @@ func serve(t testing.TB, answer http.HandlerFunc) *server {
 		if err != nil {
 			t.Errorf("read a request: %v", err)
 		}
+		user, password, _ := r.BasicAuth()
 		s.mu.Lock()
-		s.calls = append(s.calls, call{r.Method, r.URL.Path, r.UserAgent(), r.Header.Get("Content-Type"), body})
+		s.calls = append(s.calls, call{r.Method, r.URL.Path, r.UserAgent(), r.Header.Get("Content-Type"), user + ":" + password, body})
 		s.mu.Unlock()
 		answer(w, r)
 	}))

@@ -52,7 +52,7 @@ func (p *patient) Read(b []byte) (int, error) {
 	n, err := p.Conn.Read(b)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.left -= n; p.left < -1<<60 {
+	if p.left -= n; p.left < 0 {
 		return 0, errLongResponse
 	}
 	return n, err

@@ -39,7 +39,7 @@ func decode[T any](t testing.TB, s *server) T {
 }
 
 func TestAlertmanager(t *testing.T) {
-	s := serve(t, answering(200, ""))
+	s := serve(t, answering(202, "")) // any 2xx is a success
 	r := mustBuild(t, "", s.URL+"/prefix/")[0]
 	if r.Name() != "alertmanager/0" || r.Repeat() != time.Minute {
 		t.Errorf("%s, every %s", r.Name(), r.Repeat())
@@ -100,6 +100,9 @@ func TestAlertmanagerPassword(t *testing.T) {
 	retry, answer, err := r.Deliver(t.Context(), []status.Alert{firing("Drift", "")})
 	if err == nil || retry || answer != "401 Unauthorized: no <secret>" {
 		t.Errorf("%t, %q, %v", retry, answer, err)
+	}
+	if got := s.got(); len(got) != 1 || got[0].login != "warden:K3YK3Y" {
+		t.Errorf("requests %v", got)
 	}
 }
 

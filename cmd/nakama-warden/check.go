@@ -21,7 +21,7 @@ func newCheckCommand(p *paths) *cobra.Command {
 			if len(args) == 1 {
 				path = args[0]
 			}
-			cfg, err := config.Load(path)
+			cfg, err := config.Check(path)
 			var problems config.Problems
 			if errors.As(err, &problems) {
 				fmt.Fprintln(os.Stderr, problems)

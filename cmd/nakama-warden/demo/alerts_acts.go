@@ -161,6 +161,9 @@ func (a *Alerts) pauseTold(ctx context.Context) error {
 
 // killDaemon shows that who was paged once is not paged again for want of memory.
 func (a *Alerts) killDaemon(ctx context.Context) error {
+	if err := a.awaitDelivered(ctx); err != nil {
+		return err
+	}
 	since := a.now()
 	a.daemon.process.Kill()
 	if err := a.startDaemon(ctx); err != nil {

@@ -80,6 +80,18 @@ func (a *Alerts) awaitStatus(ctx context.Context, wanted string, is func(status.
 	return errors.Join(fmt.Errorf("not within %s: %s\n%s", noticeLimit, wanted, a.daemon.lastWords()), err)
 }
 
+// awaitDelivered waits until the daemon has read the receiver's answers, and had the time to write that down: who is killed between
+// the two must deliver again.
+func (a *Alerts) awaitDelivered(ctx context.Context) error {
+	looks := 0
+	return a.awaitStatus(ctx, "nothing waits for on-call", func(h status.Host) bool {
+		if looks++; slices.ContainsFunc(h.Agent.Deliveries, func(d status.Delivery) bool { return d.Queued > 0 }) {
+			looks = 0
+		}
+		return looks > 10
+	})
+}
+
 // awaitQuiet waits until an alert fires and nobody is told of it for a reason that begins so, and returns what the daemon says.
 func (a *Alerts) awaitQuiet(ctx context.Context, name, reason string) string {
 	last := "no answer"

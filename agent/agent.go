@@ -21,6 +21,8 @@ import (
 	"github.com/nakama-warden/nakama-warden/agent/control"
 	"github.com/nakama-warden/nakama-warden/agent/history"
 	"github.com/nakama-warden/nakama-warden/agent/journal"
+	"github.com/nakama-warden/nakama-warden/agent/journal/journald"
+	"github.com/nakama-warden/nakama-warden/agent/journal/loki"
 	"github.com/nakama-warden/nakama-warden/agent/store"
 	"github.com/nakama-warden/nakama-warden/agent/web"
 	"github.com/nakama-warden/nakama-warden/collector"
@@ -58,6 +60,7 @@ type daemon struct {
 
 	store     *store.Store
 	journal   *journal.Journal
+	loki      *loki.Shipper
 	table     *kernel.Table
 	enforcer  *enforcer.Enforcer
 	collector *collector.Collector
@@ -86,7 +89,8 @@ func Run(ctx context.Context, o Options) error {
 	if d.store, err = store.Open(filepath.Join(o.StateDir, storeFile), store.Options{}); err != nil {
 		return fmt.Errorf("open store: %w", err)
 	}
-	d.journal = journal.New(o.Log, d.store, time.Now)
+	d.journal = journal.New(journald.Upgrade(o.Log), d.store, time.Now)
+	d.loki = d.newLoki()
 	d.history = history.New(d.store, o.Log, time.Now)
 
 	return errors.Join(d.withJournal(ctx, func(ctx context.Context) error {
@@ -166,6 +170,7 @@ func (d *daemon) serve(ctx context.Context, listener controlListener) {
 	parts.Go(func() { d.learn(ctx) })
 	parts.Go(func() { d.remember(ctx) })
 	parts.Go(func() { d.alert(ctx) })
+	parts.Go(func() { _ = d.loki.Run(ctx) }) // always nil
 	parts.Go(func() { d.beat(ctx) })
 	parts.Go(func() {
 		if err := d.alerts.outbox.Run(ctx); err != nil {

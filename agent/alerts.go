@@ -60,8 +60,11 @@ func (d *daemon) openAlerts(cfg *config.Config) error {
 		d.o.Log.Warn("silences and maintenance are lost", "error", err)
 		a.quiet = alerting.Quiet{}
 	}
-	var err error
-	a.outbox, err = outbox.New(d.store, outboxReceivers(d.buildReceivers(cfg)), outbox.Options{
+	all, err := d.buildReceivers(cfg)
+	if err != nil {
+		d.o.Log.Error("nobody is told of alerts: the receivers cannot be made", "error", err)
+	}
+	a.outbox, err = outbox.New(d.store, all, outbox.Options{
 		Firing: func() []status.Alert { return d.firing() },
 		Tell:   d.journal.Tell,
 	})
@@ -127,6 +130,9 @@ func (d *daemon) judge(now time.Time) time.Time {
 	}
 	state, told := before.Step(now, conditions, quiet, alertLabels(cfg, d.hostname), runbook)
 	a.state, a.quiet, a.conditions, a.judged = state, quiet, conditions, now
+	if len(ended.Silences) > 0 || ended.Maintenance != nil {
+		d.storeQuiet(quiet) // their end is told once
+	}
 	a.mu.Unlock()
 	d.tellEnded(ended)
 	d.send(told, state, state.Moved(before))

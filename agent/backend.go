@@ -142,7 +142,7 @@ func (d *daemon) Events(_ context.Context, q status.EventQuery) ([]status.Event,
 func (d *daemon) Follow(ctx context.Context, after uint64, each func(status.Event) error) error {
 	for {
 		changed := d.journal.Changed()
-		events, err := d.journal.Events(status.EventQuery{After: after})
+		events, err := d.journal.EventsAfter(after)
 		if err != nil {
 			return err
 		}
@@ -151,6 +151,9 @@ func (d *daemon) Follow(ctx context.Context, after uint64, each func(status.Even
 				return err
 			}
 			after = e.Sequence
+		}
+		if len(events) > 0 {
+			continue
 		}
 		select {
 		case <-ctx.Done():

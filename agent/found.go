@@ -126,7 +126,7 @@ func (d *daemon) learn(ctx context.Context) {
 	defer ticker.Stop()
 	aged := time.NewTicker(storeKnownEvery)
 	defer aged.Stop()
-	stored := d.collector.Known()
+	stored := d.storedKnown()
 	for {
 		select {
 		case <-ctx.Done():

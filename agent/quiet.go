@@ -33,9 +33,7 @@ func (d *daemon) changeQuiet(change func(alerting.Quiet) (alerting.Quiet, status
 	quiet, event, err := change(a.quiet)
 	if err == nil {
 		a.quiet = quiet
-		if storeErr := d.store.Put(alertingBucket, quietKey, quiet); storeErr != nil {
-			d.o.Log.Warn("the silence does not outlive a restart", "error", storeErr)
-		}
+		d.storeQuiet(quiet)
 	}
 	a.mu.Unlock()
 	if err != nil {
@@ -44,6 +42,12 @@ func (d *daemon) changeQuiet(change func(alerting.Quiet) (alerting.Quiet, status
 	d.journal.Tell(event)
 	d.wake()
 	return silenced(quiet, event.Summary), nil
+}
+
+func (d *daemon) storeQuiet(q alerting.Quiet) {
+	if err := d.store.Put(alertingBucket, quietKey, q); err != nil {
+		d.o.Log.Warn("what is silenced is not known after a restart", "error", err)
+	}
 }
 
 func silenced(q alerting.Quiet, summary string) status.Silenced {

@@ -22,15 +22,11 @@ import (
 	"github.com/nakama-warden/nakama-warden/status"
 )
 
-// buildReceivers makes the receivers of a configuration. One that cannot be made keeps the others of a configuration out as
-// well, which check would have said; the daemon goes on without them and says so.
-func (d *daemon) buildReceivers(cfg *config.Config) []receivers.Receiver {
+// buildReceivers makes the receivers of a configuration.
+func (d *daemon) buildReceivers(cfg *config.Config) ([]outbox.Receiver, error) {
 	built, err := receivers.Build(receivers.Options{Alertmanagers: cfg.Alerting.Alertmanagers, Receivers: cfg.Alerting.Receivers,
 		ExternalURL: pageOf(cfg, d.hostname), Version: d.o.Version, Log: d.o.Log, Now: time.Now})
-	if err != nil {
-		d.o.Log.Error("nobody is told of alerts: the receivers cannot be made", "error", err)
-	}
-	return built
+	return outboxReceivers(built), err
 }
 
 // pageOf is where messages link to: this host's page, by the name it has for itself.
@@ -75,8 +71,13 @@ func (d *daemon) takeReceivers(cfg *config.Config) {
 	if d.alerts.outbox == nil {
 		return
 	}
-	if err := d.alerts.outbox.Replace(outboxReceivers(d.buildReceivers(cfg))); err != nil {
+	all, err := d.buildReceivers(cfg)
+	if err == nil {
+		err = d.alerts.outbox.Replace(all)
+	}
+	if err != nil {
 		d.o.Log.Error("alerts go where they went before", "error", err)
+		return
 	}
 	d.storeAlerting(cfg.Alerting)
 	d.wake()

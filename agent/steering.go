@@ -145,6 +145,7 @@ func (d *daemon) takeOver(ctx context.Context, cfg *config.Config, why string) (
 	}
 	d.steering.mu.Unlock()
 	d.takeReceivers(cfg)
+	d.takeLoki(cfg)
 	changes, err := d.put(ctx, wish)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNotYet, err)

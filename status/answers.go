@@ -48,7 +48,8 @@ type Silenced struct {
 
 // EventQuery selects events; the zero value selects all that are kept.
 type EventQuery struct {
-	After uint64   `json:"after"` // only events with a greater Sequence
-	Kinds []string `json:"kinds"` // none: every kind
-	Limit int      `json:"limit"` // the newest so many; 0: all
+	After uint64    `json:"after"`          // only events with a greater Sequence
+	Since time.Time `json:"since,omitzero"` // only events of that time or later
+	Kinds []string  `json:"kinds"`          // none: every kind
+	Limit int       `json:"limit"`          // the newest so many; 0: all
 }

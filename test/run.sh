@@ -22,6 +22,22 @@ run() { # run NAME COMMAND…
 	"$@" </dev/null || failed+=("$name")
 }
 
+# told runs tests that say everything (-v) and prints what matters: the packages' outcome, everything of a failure, and each test
+# that was skipped, with what it lacks.
+told() {
+	local log status=0
+	log=$(mktemp)
+	"$@" >"$log" 2>&1 || status=$?
+	if ((status)); then
+		grep -vE '^ *(=== |--- PASS)|^PASS$' "$log" || true
+	else
+		grep -E '^(ok|PASS)' "$log" | sort | uniq -c | sed 's/^ *1 //' || true
+	fi
+	awk '/^ *--- SKIP/ { print "not run: " $3 ": " last } { last = $0 }' "$log" | sed 's/: *[a-z_0-9]*_test\.go:[0-9]*: /: /'
+	rm -f "$log"
+	return "$status"
+}
+
 module=$("$go" list -m)
 lab=$module/test/lab
 
@@ -35,7 +51,7 @@ as_user() { setpriv --reuid="$user" --regid="$(id -g "$user")" --clear-groups --
 
 # in_package runs a compiled test binary as the ordinary user, in the copy of its package's folder.
 in_package() { # in_package FOLDER BINARY
-	(cd "$scratch/source/$1" && as_user "$2" -test.timeout=10m)
+	(cd "$scratch/source/$1" && told as_user "$2" -test.v -test.timeout=10m)
 }
 
 mapfile -t kernel_paths < <(kernel_packages)
@@ -46,13 +62,14 @@ if ! command -v gcc >/dev/null; then
 	race=()
 	not_run+=("the race detector: needs gcc")
 fi
-run "go test ${race[*]} (pure packages)" "$go" test "${race[@]}" -timeout 10m "${pure_paths[@]}"
+run "go test ${race[*]} (pure packages)" told "$go" test -v "${race[@]}" -timeout 10m "${pure_paths[@]}"
 if ((${#kernel_paths[@]})); then
 	# Uncached: neither the kernel nor the program that was built is an input that Go knows of.
-	run "go test (packages that touch the kernel)" "$go" test -count=1 -p 1 -timeout 10m "${kernel_paths[@]}"
+	run "go test (packages that touch the kernel)" told "$go" test -v -count=1 -p 1 -timeout 10m "${kernel_paths[@]}"
 fi
 run "demo" bin/nakama-warden demo
 run "demo capacity" bin/nakama-warden demo capacity
+run "demo alerts" bin/nakama-warden demo alerts
 
 # The deb is what a kill, a hang and a purge can be tried with: in one suite's root here, in the others by test-packages.
 packages() {
@@ -92,6 +109,7 @@ else
 		done
 		run "as $user: demo" as_user "$scratch/nakama-warden" demo
 		run "as $user: demo capacity" as_user "$scratch/nakama-warden" demo capacity
+		run "as $user: demo alerts" as_user "$scratch/nakama-warden" demo alerts
 	fi
 fi
 

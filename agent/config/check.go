@@ -19,6 +19,7 @@ func check(d *decoder, c *Config) {
 	checkPolicy(d, c)
 	checkWindows(d, c)
 	checkOwnPort(d, c)
+	checkLoki(d, c)
 }
 
 func checkRoles(d *decoder, c *Config) {

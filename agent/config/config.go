@@ -102,7 +102,11 @@ type Override struct {
 
 // Loki is where events are sent; without a URL they are not.
 type Loki struct {
-	URL string
+	URL          string // of the push API
+	TenantID     string // X-Scope-OrgID
+	Username     string // of basic authentication
+	PasswordFile string
+	CAFile       string // PEM; empty: those of the system
 }
 
 // Web is the HTTP server.

@@ -168,7 +168,7 @@ alerting:
   hold_scale: 0.01
   alertmanagers: ["http://10.9.0.20:9093", "https://am.internal/prefix"]
   receivers: [{name: on-call, webhook_configs: [{url: "http://x"}]}]
-loki: {url: "http://10.9.0.21:3100/loki/api/v1/push"}
+loki: {url: "http://10.9.0.21:3100/loki/api/v1/push", tenant_id: 7, username: u, password_file: /etc/w/p, ca_file: /etc/w/ca.pem}
 web: {listen: "[::1]:9999", config_file: /etc/w/web.yaml}
 `)
 	if c.Revision != "0012345" || c.Environment != Testing || !slices.Equal(c.Roles, []string{"cockroachdb", "nakama"}) {
@@ -212,7 +212,7 @@ web: {listen: "[::1]:9999", config_file: /etc/w/web.yaml}
 	if o, ok := a.Overrides["Paused"]; !ok || o != (Override{}) {
 		t.Errorf("empty override = %+v", o)
 	}
-	if c.Loki.URL == "" || c.Web != (Web{"[::1]:9999", "/etc/w/web.yaml"}) || c.Path != "f.yaml" {
+	if c.Loki != (Loki{"http://10.9.0.21:3100/loki/api/v1/push", "7", "u", "/etc/w/p", "/etc/w/ca.pem"}) || c.Web != (Web{"[::1]:9999", "/etc/w/web.yaml"}) || c.Path != "f.yaml" {
 		t.Errorf("loki %v, web %v, path %s", c.Loki, c.Web, c.Path)
 	}
 	if len(c.Warnings) != 0 {

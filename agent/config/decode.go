@@ -183,15 +183,6 @@ func anyNumber(into *float64) func(value) {
 	return number(into, "a number", func(float64) bool { return true })
 }
 
-func (l *Loki) decode(v value) {
-	v.fields(fields{"url": func(v value) {
-		if v.is("!!str") && v.node.Value == "" {
-			return
-		}
-		l.URL, _ = webURL(v)
-	}})
-}
-
 func (w *Web) decode(v value) {
 	v.fields(fields{
 		"listen":      listenAddress(&w.Listen),

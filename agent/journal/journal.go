@@ -1,4 +1,5 @@
-// Package journal writes down what happened: each event goes to the log and to the store's bounded list.
+// Package journal writes down what happened: each event goes to the log and to the store's bounded list, from where its
+// package loki sends it on.
 //
 // The one idea: whoever tells an event never waits for the disk. Events enter through a buffered channel and one goroutine
 // drains it in batches; what finds the channel full, or the store failing, is counted as a loss. The log goes on even when
@@ -27,12 +28,14 @@ const (
 const (
 	SinkChannel = "channel" // events that found the channel full
 	SinkStore   = "store"   // events that the store refused
+	SinkLoki    = "loki"    // events that Loki will never have
 )
 
 // Storage is the store's bounded list of events. AppendEvents gives each event its Sequence, in place.
 type Storage interface {
 	AppendEvents([]status.Event) error
 	Events(status.EventQuery) ([]status.Event, error)
+	EventsAfter(sequence uint64, limit int) ([]status.Event, error)
 }
 
 // Journal is safe for concurrent use.
@@ -87,6 +90,22 @@ func (j *Journal) Run(ctx context.Context) error {
 
 // Events returns the stored events that the query selects, oldest first.
 func (j *Journal) Events(q status.EventQuery) ([]status.Event, error) { return j.storage.Events(q) }
+
+// page is how many events a follower is given at a time: memory is not to grow with how far behind it is.
+const page = 1000
+
+// EventsAfter returns the next stored events after a sequence, oldest first: not all of them if there are many, none if
+// there are none.
+func (j *Journal) EventsAfter(sequence uint64) ([]status.Event, error) {
+	return j.storage.EventsAfter(sequence, page)
+}
+
+// Lost counts events that a sink lost.
+func (j *Journal) Lost(sink string, events uint64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.dropped[sink] += events
+}
 
 // Changed returns a channel that is closed when the next event is stored. Whoever follows takes the channel first,
 // then queries, then waits: so nothing is missed between.

@@ -1,8 +1,6 @@
 package store
 
 import (
-	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -30,13 +28,14 @@ var errBroken = errors.New("the database broke")
 type disk struct {
 	file   *os.File
 	db     *bbolt.DB
-	limit  int
+	bound  bound
+	kept   int64 // bytes of events
 	broken bool
 }
 
 // mapFile checks the locked file and hands it to bbolt. It closes the file if it fails.
-func mapFile(f *os.File, readOnly bool, limit int) (*disk, error) {
-	d := &disk{file: f, limit: limit}
+func mapFile(f *os.File, readOnly bool, b bound) (*disk, error) {
+	d := &disk{file: f, bound: b}
 	if err := d.open(readOnly); err != nil {
 		d.broken = true // only the file is left to close
 		return nil, errors.Join(err, d.close())
@@ -57,7 +56,7 @@ func (d *disk) open(readOnly bool) error {
 			return err
 		}
 	}
-	return d.guard(func() (err error) {
+	err = d.guard(func() (err error) {
 		d.db, err = bbolt.Open(d.file.Name(), 0o600, &bbolt.Options{
 			ReadOnly: readOnly, PreLoadFreelist: !readOnly, Timeout: lockWait,
 			// The file that is locked and verified, not what may be at its path by now.
@@ -65,6 +64,10 @@ func (d *disk) open(readOnly bool) error {
 		})
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	return d.measure()
 }
 
 // guard turns a panic of bbolt, and the fault of a page that cannot be read (a disk error, a file truncated under us),
@@ -132,63 +135,6 @@ func (d *disk) get(bucket, key string) (value []byte, err error) {
 	return value, err
 }
 
-func (d *disk) appendEvents(events []status.Event) error {
-	numbered := slices.Clone(events)
-	err := d.update(func(tx *bbolt.Tx) error {
-		b := tx.Bucket([]byte(eventsBucket))
-		for i := range numbered {
-			sequence, err := b.NextSequence()
-			if err != nil {
-				return err
-			}
-			numbered[i].Sequence = sequence
-			text, err := json.Marshal(numbered[i])
-			if err != nil {
-				return err
-			}
-			if err := b.Put(eventKey(sequence), text); err != nil {
-				return err
-			}
-		}
-		return d.dropOldest(b)
-	})
-	if err == nil {
-		copy(events, numbered)
-	}
-	return err
-}
-
-// dropOldest keeps the bucket at its limit. Sequences have no gaps, so the first one kept follows from the last.
-func (d *disk) dropOldest(b *bbolt.Bucket) error {
-	last := b.Sequence()
-	c := b.Cursor()
-	for key, _ := c.First(); key != nil && sequenceOf(key)+uint64(d.limit) <= last; key, _ = c.First() {
-		if err := c.Delete(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (d *disk) events(q status.EventQuery) (found []status.Event, err error) {
-	err = d.view(func(tx *bbolt.Tx) error {
-		c := tx.Bucket([]byte(eventsBucket)).Cursor()
-		for key, text := c.Last(); key != nil && sequenceOf(key) > q.After; key, text = c.Prev() {
-			if q.Limit > 0 && len(found) == q.Limit {
-				break
-			}
-			var e status.Event
-			// One event that no longer fits must not hide the others.
-			if json.Unmarshal(text, &e) == nil && selects(q, e) {
-				found = append(found, e)
-			}
-		}
-		return nil
-	})
-	slices.Reverse(found)
-	return found, err
-}
-
 // copyInto fills an empty memory with all that the file holds.
 func (d *disk) copyInto(m *memory) error {
 	err := d.view(func(tx *bbolt.Tx) error {
@@ -223,18 +169,4 @@ func (d *disk) close() error {
 		return errors.Join(unlock, d.file.Close())
 	}
 	return d.db.Close()
-}
-
-func eventKey(sequence uint64) []byte { return binary.BigEndian.AppendUint64(nil, sequence) }
-
-// sequenceOf is 0, and so the oldest, for a key that is none of ours.
-func sequenceOf(key []byte) uint64 {
-	if len(key) != 8 {
-		return 0
-	}
-	return binary.BigEndian.Uint64(key)
-}
-
-func selects(q status.EventQuery, e status.Event) bool {
-	return e.Sequence > q.After && (len(q.Kinds) == 0 || slices.Contains(q.Kinds, e.Kind))
 }

@@ -2,7 +2,6 @@ package store
 
 import (
 	"maps"
-	"slices"
 
 	"github.com/nakama-warden/nakama-warden/status"
 )
@@ -31,31 +30,5 @@ func (m *memory) put(bucket string, values map[string][]byte) error {
 }
 
 func (m *memory) get(bucket, key string) ([]byte, error) { return m.values[bucket][key], nil }
-
-func (m *memory) appendEvents(events []status.Event) error {
-	for i := range events {
-		m.last++
-		events[i].Sequence = m.last
-	}
-	m.list = append(m.list, events...)
-	if over := len(m.list) - m.limit; over > 0 {
-		m.list = slices.Delete(m.list, 0, over)
-	}
-	return nil
-}
-
-func (m *memory) events(q status.EventQuery) ([]status.Event, error) {
-	var found []status.Event
-	for _, e := range slices.Backward(m.list) {
-		if q.Limit > 0 && len(found) == q.Limit {
-			break
-		}
-		if selects(q, e) {
-			found = append(found, e)
-		}
-	}
-	slices.Reverse(found)
-	return found, nil
-}
 
 func (m *memory) close() error { return nil }

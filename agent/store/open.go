@@ -40,11 +40,11 @@ func (s *Store) openFile() error {
 func (s *Store) startAfresh(why error) error {
 	aside := s.path + ".corrupt-" + s.now().UTC().Format("20060102T150405.000000000Z")
 	if err := os.Rename(s.path, aside); err != nil {
-		s.workInMemory(newMemory(s.limit), errors.Join(why, err))
+		s.workInMemory(s.newMemory(), errors.Join(why, err))
 		return nil
 	}
 	if err := s.openDisk(s.sequenceAfterLoss()); err != nil {
-		s.workInMemory(newMemory(s.limit), errors.Join(why, err))
+		s.workInMemory(s.newMemory(), errors.Join(why, err))
 		return nil
 	}
 	s.standing = fmt.Sprintf("what was kept is lost, and begun again: %v; the file is set aside as %s", why, aside)
@@ -76,17 +76,17 @@ func (s *Store) openSnapshot() error {
 
 // snapshot copies what the file holds into memory. The memory it returns works, also with an error.
 func (s *Store) snapshot() (*memory, error) {
-	m := newMemory(s.limit)
+	m := s.newMemory()
 	f, err := lockFile(s.path, os.O_RDONLY, unix.LOCK_SH)
 	if err != nil {
 		return m, err
 	}
-	d, err := mapFile(f, true, s.limit)
+	d, err := mapFile(f, true, s.bound)
 	if err != nil {
 		return m, err
 	}
 	if err := d.copyInto(m); err != nil {
-		return newMemory(s.limit), errors.Join(err, d.close())
+		return s.newMemory(), errors.Join(err, d.close())
 	}
 	return m, d.close()
 }
@@ -98,7 +98,7 @@ func (s *Store) openDisk(firstSequence uint64) error {
 		return err
 	}
 	_ = InheritOwner(f) // a daemon that is kept out by this says so
-	d, err := mapFile(f, false, s.limit)
+	d, err := mapFile(f, false, s.bound)
 	if err != nil {
 		return err
 	}

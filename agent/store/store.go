@@ -22,13 +22,11 @@ import (
 // ErrLocked says that another process holds the file.
 var ErrLocked = errors.New("locked by another process (stop that nakama-warden, or give this one another --state directory)")
 
-// DefaultEventLimit is how many events are kept unless Options say otherwise.
-const DefaultEventLimit = 10000
-
 // Options are the choices of Open; the zero value is a daemon's.
 type Options struct {
 	Now        func() time.Time // time.Now if nil
-	EventLimit int              // DefaultEventLimit if 0; the oldest events go first
+	EventLimit int              // what KeepEvents said if 0; the oldest events go first
+	EventBytes int64            // DefaultEventBytes if 0
 	ReadOnly   bool             // take a snapshot of the file and let go of it; nothing is written
 }
 
@@ -36,7 +34,7 @@ type Options struct {
 type Store struct {
 	path     string
 	now      func() time.Time
-	limit    int
+	bound    bound
 	readOnly bool
 
 	// mu guards what follows. It is held during an operation, so that nothing waits on a database that broke under another.
@@ -53,17 +51,16 @@ type backend interface {
 	all(bucket string) ([]change, error)    // in the order of the keys
 	appendEvents([]status.Event) error      // sets each Sequence
 	events(status.EventQuery) ([]status.Event, error)
+	eventsAfter(sequence uint64, limit int) ([]status.Event, error) // oldest first
+	keepEvents(limit int) error
 	close() error
 }
 
 // Open opens or makes the file at path, 0600, and its directory, 0700. The only error is ErrLocked.
 func Open(path string, o Options) (*Store, error) {
-	s := &Store{path: path, now: o.Now, limit: o.EventLimit, readOnly: o.ReadOnly, failing: map[string]string{}}
+	s := &Store{path: path, now: o.Now, bound: o.bound(), readOnly: o.ReadOnly, failing: map[string]string{}}
 	if s.now == nil {
 		s.now = time.Now
-	}
-	if s.limit <= 0 {
-		s.limit = DefaultEventLimit
 	}
 	open := s.openFile
 	if s.readOnly {
@@ -150,30 +147,6 @@ func (s *Store) Get(bucket, key string, into any) (found bool, err error) {
 	return true, nil
 }
 
-// AppendEvents keeps the events, in one synced transaction, and gives each its Sequence, in place. Sequences ascend
-// strictly, also over restarts.
-func (s *Store) AppendEvents(events []status.Event) error {
-	if len(events) == 0 {
-		return nil
-	}
-	if err := s.write(eventsBucket, func(b backend) error { return b.appendEvents(events) }); err != nil {
-		return fmt.Errorf("append events: %w", err)
-	}
-	return nil
-}
-
-// Events returns the events that the query selects, oldest first.
-func (s *Store) Events(q status.EventQuery) (found []status.Event, err error) {
-	err = s.do(func(b backend) (err error) {
-		found, err = b.events(q)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read events: %w", err)
-	}
-	return found, nil
-}
-
 // write is do for what changes a bucket; its last outcome is part of Problem.
 func (s *Store) write(bucket string, op func(backend) error) error {
 	if s.readOnly {
@@ -200,7 +173,7 @@ func (s *Store) do(op func(backend) error) error {
 	if closeErr := s.backend.close(); closeErr != nil {
 		err = errors.Join(err, closeErr)
 	}
-	s.workInMemory(newMemory(s.limit), err)
+	s.workInMemory(s.newMemory(), err)
 	return err
 }
 
@@ -211,6 +184,8 @@ func (s *Store) workInMemory(m *memory, why error) {
 	s.backend = m
 	s.standing = fmt.Sprintf("%s is kept in memory only, until the next start: %v", s.path, why)
 }
+
+func (s *Store) newMemory() *memory { return newMemory(s.bound.inMemory()) }
 
 // sequenceAfterLoss is where sequences go on when the last one is not known: with fewer than one event a second over the
 // years, seconds since 1970 are always ahead.

@@ -47,7 +47,7 @@ func guarded(next http.Handler) http.Handler {
 }
 
 func (o Options) events(w http.ResponseWriter, r *http.Request) {
-	query, err := parseEventQuery(r.URL.RawQuery)
+	query, err := parseEventQuery(r.URL.RawQuery, o.Now())
 	if err != nil {
 		refuse(w, http.StatusBadRequest, err.Error())
 		return

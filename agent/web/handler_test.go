@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nakama-warden/nakama-warden/status"
 )
@@ -116,13 +117,18 @@ func TestIndexEscapes(t *testing.T) {
 }
 
 func TestParseEventQuery(t *testing.T) {
+	now := time.Date(2030, 1, 2, 12, 0, 0, 0, time.UTC)
 	for _, test := range []struct {
 		raw  string
 		want status.EventQuery
 		bad  bool
 	}{
-		{raw: ""},
-		{raw: "after=18446744073709551615", want: status.EventQuery{After: 1<<64 - 1}},
+		{raw: "", want: status.EventQuery{Limit: manyEvents}},
+		{raw: "after=18446744073709551615", want: status.EventQuery{After: 1<<64 - 1, Limit: manyEvents}},
+		{raw: "since=2h&limit=1", want: status.EventQuery{Since: now.Add(-2 * time.Hour), Limit: 1}},
+		{raw: "since=2029-01-02T03:04:05Z&limit=1", want: status.EventQuery{Since: time.Date(2029, 1, 2, 3, 4, 5, 0, time.UTC), Limit: 1}},
+		{raw: "since=yesterday", bad: true},
+		{raw: "since=1h&since=2h", bad: true},
 		{raw: "kind=drift&limit=0", want: status.EventQuery{Kinds: []string{"drift"}}},
 		{raw: "after=-1", bad: true},
 		{raw: "after=", bad: true},
@@ -133,7 +139,7 @@ func TestParseEventQuery(t *testing.T) {
 		{raw: "after=%zz", bad: true},
 		{raw: "a;b", bad: true},
 	} {
-		got, err := parseEventQuery(test.raw)
+		got, err := parseEventQuery(test.raw, now)
 		if (err != nil) != test.bad || !test.bad && !reflect.DeepEqual(got, test.want) {
 			t.Errorf("%q: got %+v, %v; want %+v, bad %v", test.raw, got, err, test.want, test.bad)
 		}
@@ -141,10 +147,10 @@ func TestParseEventQuery(t *testing.T) {
 }
 
 func FuzzParseEventQuery(f *testing.F) {
-	f.Add("after=7&kind=drift&limit=3")
+	f.Add("after=7&kind=drift&limit=3&since=2h")
 	f.Add("kind=%1b[31m&limit=-1")
 	f.Fuzz(func(t *testing.T, raw string) {
-		query, err := parseEventQuery(raw)
+		query, err := parseEventQuery(raw, time.Unix(0, 0))
 		if err == nil && query.Limit < 0 {
 			t.Errorf("%q: limit %d", raw, query.Limit)
 		}

@@ -12,10 +12,13 @@ import (
 	"github.com/nakama-warden/nakama-warden/status"
 )
 
-// parseEventQuery reads after=N, kind=K (any number of times) and limit=N. A parameter that is not one of these is an
-// error: a misspelt one would select everything.
-func parseEventQuery(raw string) (status.EventQuery, error) {
-	var query status.EventQuery
+// manyEvents is how many are answered where nobody says how many: where they go to Loki, far more are kept.
+const manyEvents = 10000
+
+// parseEventQuery reads after=N, since= (a time, or how long ago), kind=K (any number of times) and limit=N. A parameter that
+// is not one of these is an error: a misspelt one would select everything.
+func parseEventQuery(raw string, now time.Time) (status.EventQuery, error) {
+	query := status.EventQuery{Limit: manyEvents}
 	values, err := url.ParseQuery(raw)
 	if err != nil {
 		return query, fmt.Errorf("bad query: %w", err)
@@ -29,6 +32,10 @@ func parseEventQuery(raw string) (status.EventQuery, error) {
 			if query.After, err = strconv.ParseUint(given[0], 10, 64); err != nil {
 				return query, fmt.Errorf("bad query: after=%q; want the sequence number of an event", given[0])
 			}
+		case "since":
+			if query.Since, err = parseTime(given[0], now); err != nil {
+				return query, fmt.Errorf("bad query: since=%w", err)
+			}
 		case "limit":
 			if query.Limit, err = strconv.Atoi(given[0]); err != nil || query.Limit < 0 {
 				return query, fmt.Errorf("bad query: limit=%q; want a number, 0 for all", given[0])
@@ -36,7 +43,7 @@ func parseEventQuery(raw string) (status.EventQuery, error) {
 		case "kind":
 			query.Kinds = given
 		default:
-			return query, fmt.Errorf("bad query: unknown parameter %q; want after, kind or limit", key)
+			return query, fmt.Errorf("bad query: unknown parameter %q; want after, since, kind or limit", key)
 		}
 	}
 	return query, nil

@@ -12,6 +12,9 @@ const aboutAvailability = "availability"
 
 // ofHost says how a condition of a host shows in its metrics.
 func ofHost(c Condition) []finding {
+	if c.About == aboutFleet {
+		return nil
+	}
 	found := raw(c)
 	if found == nil {
 		found = []finding{{

@@ -10,8 +10,10 @@ package rules
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -34,9 +36,9 @@ type Condition struct {
 	Title      string
 }
 
-// Options say for whom the rules are. The zero value makes the rules of the fleet only.
+// Options say for whom the rules are. The zero value makes those that record, and no alert.
 type Options struct {
-	Conditions    []Condition // of a host: alerting.Catalogue
+	Conditions    []Condition // of a host, which is alerting.Catalogue, and FleetConditions
 	Selector      string      // label matchers, as job="nakama-warden"; empty: every series of the agent
 	ClusterLabel  string      // tells clusters apart; empty: cluster. Series without it are one cluster
 	RunbookBase   string      // empty: DefaultRunbookBase
@@ -73,6 +75,10 @@ func Build(o Options) (File, error) {
 	if o.SpareNodes < 0 {
 		return File{}, fmt.Errorf("%d spare nodes; want 0 or more", o.SpareNodes)
 	}
+	o.RunbookBase = cmp.Or(o.RunbookBase, DefaultRunbookBase)
+	if base, err := url.Parse(o.RunbookBase); err != nil || base.Host == "" || strings.Contains(o.RunbookBase, "{{") { // annotations are templates
+		return File{}, fmt.Errorf("runbook base %q; want a URL such as %s", o.RunbookBase, DefaultRunbookBase)
+	}
 	rewriting, err := o.rewriting()
 	if err != nil {
 		return File{}, err
@@ -82,10 +88,11 @@ func Build(o Options) (File, error) {
 		{Name: "nakama-warden-recording", Rules: b.records(recordings(o.SpareNodes))},
 		{Name: "nakama-warden-sizing", Interval: "5m", Rules: b.records(sizing(o.SpareNodes, max(o.Overprovision, 1)))},
 	}}
-	if len(o.Conditions) > 0 {
-		file.Groups = append(file.Groups, Group{Name: "nakama-warden-host", Rules: b.alerts(o.Conditions, ofHost)})
+	for _, group := range []Group{{Name: "nakama-warden-host", Rules: b.alerts(ofHost)}, {Name: "nakama-warden-fleet", Rules: b.alerts(ofFleet)}} {
+		if len(group.Rules) > 0 {
+			file.Groups = append(file.Groups, group)
+		}
 	}
-	file.Groups = append(file.Groups, Group{Name: "nakama-warden-fleet", Rules: b.alerts(FleetConditions(), ofFleet)})
 	return file, errors.Join(b.problems...)
 }
 
@@ -126,9 +133,9 @@ func (b *builder) records(all []recording) []Rule {
 	return list
 }
 
-func (b *builder) alerts(conditions []Condition, find func(Condition) []finding) []Rule {
+func (b *builder) alerts(find func(Condition) []finding) []Rule {
 	var list []Rule
-	for _, c := range conditions {
+	for _, c := range b.Conditions {
 		for _, f := range find(c) {
 			list = append(list, b.alert(c, f))
 		}
@@ -146,10 +153,6 @@ func (b *builder) alert(c Condition, f finding) Rule {
 	if c.About == aboutFleet {
 		where = `{{ with $labels.cluster }}{{ . }}: {{ end }}{{ with $labels.instance }}{{ . }}: {{ end }}`
 	}
-	base := b.RunbookBase
-	if base == "" {
-		base = DefaultRunbookBase
-	}
 	return Rule{
 		Alert:         "NakamaWarden" + c.Name,
 		Expr:          b.expr(c.Name, f.expr),
@@ -159,7 +162,7 @@ func (b *builder) alert(c Condition, f finding) Rule {
 		Annotations: map[string]string{
 			"summary":     b.text(where + c.Title),
 			"description": b.text(f.description),
-			"runbook_url": strings.TrimSuffix(base, "/") + "/" + c.Name + ".md",
+			"runbook_url": strings.TrimSuffix(b.RunbookBase, "/") + "/" + c.Name + ".md",
 		},
 	}
 }
@@ -177,10 +180,13 @@ func (b *builder) expr(name, text string) string {
 	return expr
 }
 
+// longestHold bounds what a slip in a scale can do: a time that overflows would be negative.
+const longestHold = 365 * 24 * time.Hour
+
 // hold is a time that a condition must hold or be gone; Prometheus has no name for none.
 func (b *builder) hold(d time.Duration) string {
 	if b.HoldScale > 0 {
-		d = time.Duration(float64(d) * b.HoldScale)
+		d = time.Duration(min(float64(d)*b.HoldScale, float64(longestHold)))
 	}
 	if d < time.Millisecond {
 		return ""

@@ -73,9 +73,11 @@ func TestDemoRefusesAnUnknownOutput(t *testing.T) {
 	}
 }
 
-func TestDemoCapacityRefusesAnUnknownOutput(t *testing.T) {
-	if err := execute(t, "demo", "capacity", "-o", "yaml"); err == nil || !strings.Contains(err.Error(), "want text or json") {
-		t.Errorf("%v; want what is allowed", err)
+func TestTheOtherDemosRefuseAnUnknownOutput(t *testing.T) {
+	for _, name := range []string{"capacity", "alerts"} {
+		if err := execute(t, "demo", name, "-o", "yaml"); err == nil || !strings.Contains(err.Error(), "want text or json") {
+			t.Errorf("%s: %v; want what is allowed", name, err)
+		}
 	}
 }
 

@@ -67,6 +67,7 @@ func TestMistakesAreRefusedWithWhatIsWanted(t *testing.T) {
 		{[]string{"check"}, "--config FILE"},
 		{[]string{"events", "--follow"}, "no nakama-warden"},
 		{[]string{"events", "--limit", "many"}, "invalid argument"},
+		{[]string{"events", "--since", "yesterday"}, "is no time"},
 	} {
 		err := execute(t, tt.args...)
 		if err == nil || !strings.Contains(err.Error(), tt.want) {

@@ -42,7 +42,7 @@ Where the daemon runs, commands ask it through STATE/control.sock; without one t
 	root.PersistentFlags().StringVar(&p.state, "state", defaultState, "the `directory` of the daemon's state and socket")
 	root.AddCommand(newRunCommand(&p), newCheckCommand(&p), newPlanCommand(&p), newApplyCommand(&p), newRemoveCommand(&p), newPauseCommand(&p), newRevokeCommand(&p),
 		newStatusCommand(&p), newExplainCommand(&p), newEventsCommand(&p), newForecastCommand(&p),
-		newSilenceCommand(&p), newMaintenanceCommand(&p), newAlertTestCommand(&p), newVersionCommand(), newDemoCommand())
+		newSilenceCommand(&p), newMaintenanceCommand(&p), newAlertTestCommand(&p), newExportCommand(&p), newVersionCommand(), newDemoCommand())
 	return root
 }
 

@@ -23,7 +23,7 @@ func newSilenceCommand(p *paths) *cobra.Command {
 		Long: `Nobody is told of the condition until the time is over; if it still holds then, they are. It stays visible in status, metrics and
 events, and ends by itself. "silence --end ID" ends one before; "status" lists them.`,
 		Example: `  nakama-warden silence ProvisionBelowTarget --for 48h --why "the larger hosts come on Thursday"
-  nakama-warden silence --end 3`,
+  nakama-warden silence --end s3`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if want := 1; request.End == "" && len(args) != want {
 				return fmt.Errorf("which condition? want one name, such as ProvisionBelowTarget, or all")
@@ -82,7 +82,7 @@ func newMaintenanceStartCommand(p *paths) *cobra.Command {
 		},
 	}
 	o.flag(cmd)
-	cmd.Flags().DurationVar(&request.For, "for", time.Hour, "how `long`, at most 7 days")
+	cmd.Flags().DurationVar(&request.For, "for", time.Hour, "how `long`, at most 30 days")
 	cmd.Flags().StringVar(&request.Why, "why", "", "the `reason` (needed)")
 	return cmd
 }

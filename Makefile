@@ -57,6 +57,10 @@ packages: ## deb and rpm, for amd64 and arm64, into dist/
 test-packages: ## the packages in booted systemds, and the fence under a flood there; needs root on Debian
 	@GO='$(GO)' test/packages/run.sh static deb rpm boot holds arm64
 
+.PHONY: test-loki
+test-loki: build ## a real Loki, killed and restarted; its first build takes minutes; needs nft
+	@GO='$(GO)' NAKAMA_WARDEN_PROGRAM='$(CURDIR)/bin/nakama-warden' test/loki/run.sh
+
 .PHONY: test-vm
 test-vm: ## the deb with Debian's own kernel, under qemu; needs root on Debian
 	@GO='$(GO)' test/packages/run.sh vm

@@ -10,6 +10,7 @@ import (
 	"github.com/nakama-warden/nakama-warden/agent/config"
 	"github.com/nakama-warden/nakama-warden/alerting"
 	"github.com/nakama-warden/nakama-warden/alerting/outbox"
+	"github.com/nakama-warden/nakama-warden/alerting/rules"
 	"github.com/nakama-warden/nakama-warden/status"
 )
 
@@ -42,10 +43,8 @@ const (
 	settling = 30 * time.Second
 )
 
-// runbooks is where the runbooks of conditions can be read. They are in the package too, below its docs.
-const runbooks = "https://github.com/nakama-warden/nakama-warden/blob/main/docs/runbooks/"
-
-func runbook(condition string) string { return runbooks + condition + ".md" }
+// runbook is where it can be read; it is in the package too, below its docs.
+func runbook(condition string) string { return rules.DefaultRunbookBase + condition + ".md" }
 
 // openAlerts goes on with what was known before the restart.
 func (d *daemon) openAlerts(cfg *config.Config) error {

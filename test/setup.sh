@@ -40,3 +40,8 @@ if ! command -v go >/dev/null; then
 	echo "setup: no go program; install Go 1.26 or newer from https://go.dev/dl and put its bin folder into PATH" >&2
 	exit 1
 fi
+
+# Prometheus and promtool hold our metrics and rules to the real ones. They are unpacked, not installed: that would start a service.
+if command -v apt-get >/dev/null && ! "$(dirname "${BASH_SOURCE[0]}")/prometheus/debian/fetch.sh" >/dev/null; then
+	echo "setup: missing: prometheus (Debian's package name); tests of rules will name it as not run" >&2
+fi

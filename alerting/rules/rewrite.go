@@ -27,7 +27,7 @@ func (o Options) rewriting() (rewriting, error) {
 	if o.ClusterLabel != "" {
 		r.cluster = o.ClusterLabel
 	}
-	if !model.LabelName(r.cluster).IsValidLegacy() || slices.Contains(ownLabels(), r.cluster) {
+	if !model.LegacyValidation.IsValidLabelName(r.cluster) || slices.Contains(ownLabels(), r.cluster) {
 		return r, fmt.Errorf("cluster label %q; want the name of a label that the scrape puts on each host of a cluster, such as cluster", r.cluster)
 	}
 	if o.Selector == "" {

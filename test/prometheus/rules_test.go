@@ -1,3 +1,6 @@
+// Package prometheus holds what this project tells Prometheus to the real one: metrics, and the shipped rules, each of which is seen
+// to fire and seen not to. Written tests are in testdata, in promtool's own language; those of conditions that differ only in
+// their times are made of the catalogue. The tests in live hold the rules to a daemon.
 package prometheus
 
 import (
@@ -17,6 +20,7 @@ import (
 
 	"github.com/nakama-warden/nakama-warden/alerting"
 	"github.com/nakama-warden/nakama-warden/alerting/rules"
+	"github.com/nakama-warden/nakama-warden/test/prometheus/debian"
 )
 
 var update = flag.Bool("update", false, "write testdata/rules.yml and testdata/judged.test.yml")
@@ -49,7 +53,7 @@ func build(t *testing.T, o rules.Options) (rules.File, []byte) {
 // promtool runs the real one on text, or on the files that are named.
 func promtool(t *testing.T, text []byte, args ...string) {
 	t.Helper()
-	programs, err := Find(t.Context())
+	programs, err := debian.Find(t.Context())
 	if err != nil {
 		t.Skip("not run: ", err)
 	}

@@ -70,11 +70,13 @@ func labelsOf(labels map[string]string, kind string) model.LabelSet {
 
 // ValidLabel says whether Loki takes a label of that name from a client.
 func ValidLabel(name string) bool {
-	return model.LabelName(name).IsValidLegacy() && !strings.HasPrefix(name, "__") && len(name) <= maxLabelBytes
+	return model.LegacyValidation.IsValidLabelName(name) && !strings.HasPrefix(name, "__") && len(name) <= maxLabelBytes
 }
 
+// labelValue is text that the reader of labels takes: it has no place for what is not UTF-8, nor for the character that
+// usually stands for it.
 func labelValue(text string) model.LabelValue {
-	text = strings.ToValidUTF8(text, "�")
+	text = strings.ReplaceAll(strings.ToValidUTF8(text, "?"), "\uFFFD", "?")
 	if len(text) > maxLabelBytes {
 		text = strings.ToValidUTF8(text[:maxLabelBytes], "")
 	}

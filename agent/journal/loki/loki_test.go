@@ -84,9 +84,10 @@ func TestOutages(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s, r := newServer(t), newRig(t, store.Options{})
 			s.behave(refuse)
-			r.happen(status.KindDrift, 1, 50)
+			r.happen(status.KindDrift, 1, 1) // alone, so that it would be lost if it were taken for the culprit
 			r.run(targetOf(s))
 			s.awaitRequests(t, 3)
+			r.happen(status.KindDrift, 2, 49)
 			r.happen(status.KindRefused, 51, 50)
 			s.behave(nil)
 			s.awaitEntries(t, 100)
@@ -105,7 +106,7 @@ func TestNobodyListens(t *testing.T) {
 	r.pace.Patience = 0
 	r.happen(status.KindDrift, 1, 5)
 	shipper, _ := r.run(targetOf(dead))
-	e := <-r.told
+	e := r.hear()
 	if e.Kind != status.KindDeliveryFailed || e.Fields["receiver"] != "loki" || !strings.Contains(e.Fields["problem"], "refused") {
 		t.Errorf("told %+v", e)
 	}
@@ -114,7 +115,12 @@ func TestNobodyListens(t *testing.T) {
 	}
 	shipper.Replace(targetOf(s))
 	s.awaitEntries(t, 5)
-	if e := <-r.told; e.Kind != status.KindDeliveryBack || e.Fields["lost"] != "0" {
+	if e := r.hear(); e.Kind != status.KindDeliveryBack || e.Fields["lost"] != "0" {
+		t.Errorf("told %+v", e)
+	}
+	shipper.Replace(targetOf(dead))
+	r.happen(status.KindDrift, 6, 1)
+	if e := r.hear(); e.Kind != status.KindDeliveryFailed {
 		t.Errorf("told %+v", e)
 	}
 }

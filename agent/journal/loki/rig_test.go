@@ -115,6 +115,18 @@ func (r *rig) run(targets ...Target) (s *Shipper, stop func() time.Duration) {
 	return s, stop
 }
 
+// hear waits for the next event that the shipper tells.
+func (r *rig) hear() status.Event {
+	r.t.Helper()
+	select {
+	case e := <-r.told:
+		return e
+	case <-time.After(20 * time.Second):
+		r.t.Fatal("nothing was told")
+	}
+	return status.Event{}
+}
+
 // cursor is what is stored.
 func (r *rig) cursor() uint64 {
 	r.t.Helper()

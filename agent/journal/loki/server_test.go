@@ -150,7 +150,7 @@ func (s *server) count() (entries, requests int) {
 // await waits until the server has answered so that the condition holds.
 func (s *server) await(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.NewTimer(time.Minute)
+	deadline := time.NewTimer(20 * time.Second)
 	defer deadline.Stop()
 	for !holds() {
 		select {

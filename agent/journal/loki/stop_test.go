@@ -71,7 +71,7 @@ func TestAStopBetweenAttempts(t *testing.T) {
 	r.pace.Patience = 0
 	r.happen(status.KindDrift, 1, 1)
 	_, stop := r.run(targetOf(s))
-	<-r.told
+	r.hear()
 	wantQuick(t, stop())
 }
 
@@ -82,7 +82,7 @@ func TestASlowLoki(t *testing.T) {
 	release := s.hold(t)
 	r.happen(status.KindDrift, 1, 10)
 	r.run(targetOf(s))
-	if e := <-r.told; e.Kind != status.KindDeliveryFailed {
+	if e := r.hear(); e.Kind != status.KindDeliveryFailed {
 		t.Errorf("told %+v", e)
 	}
 	release()

@@ -1,8 +1,5 @@
-// Package prometheus finds a real Prometheus for the tests of what this project tells it: metrics and rules.
-//
-// The tests beside it hold the shipped rules to promtool: every alert is seen to fire, and seen not to. Those below live hold
-// them to a daemon, scraped by a real Prometheus.
-package prometheus
+// Package debian finds Debian's Prometheus, unpacked where it harms nobody, for the tests of what this project tells it.
+package debian
 
 import (
 	"bytes"
@@ -32,7 +29,7 @@ func Find(ctx context.Context) (Programs, error) {
 	cmd.Stderr = &complaint
 	folder, err := cmd.Output()
 	if err != nil {
-		return Programs{}, fmt.Errorf("it lacks Debian's package prometheus: %w: %s", err, bytes.TrimSpace(complaint.Bytes()))
+		return Programs{}, fmt.Errorf("it lacks Debian's package debian: %w: %s", err, bytes.TrimSpace(complaint.Bytes()))
 	}
 	dir := strings.TrimSpace(string(folder))
 	return Programs{Prometheus: filepath.Join(dir, "prometheus"), Promtool: filepath.Join(dir, "promtool")}, nil

@@ -132,6 +132,7 @@ func homes() []home {
 		{"github.com/google/nftables", wire, "nothing above them knows netlink"},
 		{"github.com/mdlayher/netlink", wire, "nothing above them knows netlink"},
 		{"github.com/vishvananda/netlink", wire, "nothing above them knows netlink"},
+		{"github.com/grafana/loki-client-go", []string{"agent/journal/loki"}, "its blocking is fenced in there"},
 		{"go.etcd.io/bbolt", []string{"agent/store"}, "it is the only writer to disk"},
 		{"github.com/prometheus/alertmanager", []string{"alerting/receivers"}, "everything else knows receivers by three verbs"},
 		{"github.com/go-openapi", []string{"alerting/receivers"}, "it is how Alertmanager's client is spoken to"},

@@ -33,7 +33,21 @@ told() {
 	else
 		grep -E '^(ok|PASS)' "$log" | sort | uniq -c | sed 's/^ *1 //' || true
 	fi
-	awk '/^ *--- SKIP/ { print "not run: " $3 ": " last } { last = $0 }' "$log" | sed 's/: *[a-z_0-9]*_test\.go:[0-9]*: /: /'
+	awk '/^=== / { test = $3; next }
+		/^ *--- SKIP/ { print "not run: " $3 ": " reason[$3] }
+		!/^ *--- / { reason[test] = $0 }' "$log" | sed 's/:  *[a-z_0-9]*_test\.go:[0-9]*: /: /'
+	rm -f "$log"
+	return "$status"
+}
+
+# both runs the demos that mostly wait, at once.
+both() {
+	local log status=0
+	log=$(mktemp)
+	"$@" demo alerts >"$log" 2>&1 &
+	"$@" demo capacity || status=$?
+	wait $! || status=$?
+	cat "$log"
 	rm -f "$log"
 	return "$status"
 }
@@ -68,8 +82,7 @@ if ((${#kernel_paths[@]})); then
 	run "go test (packages that touch the kernel)" told "$go" test -v -count=1 -p 1 -timeout 10m "${kernel_paths[@]}"
 fi
 run "demo" bin/nakama-warden demo
-run "demo capacity" bin/nakama-warden demo capacity
-run "demo alerts" bin/nakama-warden demo alerts
+run "demo capacity, demo alerts" both bin/nakama-warden
 
 # The deb is what a kill, a hang and a purge can be tried with: in one suite's root here, in the others by test-packages.
 packages() {
@@ -108,8 +121,7 @@ else
 			run "as $user: $path" in_package "$folder" "$binary"
 		done
 		run "as $user: demo" as_user "$scratch/nakama-warden" demo
-		run "as $user: demo capacity" as_user "$scratch/nakama-warden" demo capacity
-		run "as $user: demo alerts" as_user "$scratch/nakama-warden" demo alerts
+		run "as $user: demo capacity, demo alerts" both as_user "$scratch/nakama-warden"
 	fi
 fi
 

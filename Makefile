@@ -41,7 +41,7 @@ lint: ## gofmt, go vet, staticcheck, the import rule
 .PHONY: bench
 bench: build ## the budgets, each beside a peer in the same run (docs/benchmarks.md); needs nft, root for all of it
 	@$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime 200x ./enforcer/kernel
-	@$(GO) test -run '^$$' -bench '$(BENCH)' ./collector/capacity
+	@$(GO) test -run '^$$' -bench '$(BENCH)' ./collector/capacity ./agent/history ./agent/store
 	@$(GO) build -o bin/bench ./test/bench
 	@bin/bench -program bin/nakama-warden
 

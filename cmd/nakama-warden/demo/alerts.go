@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"go.yaml.in/yaml/v3"
 
 	"github.com/nakama-warden/nakama-warden/test/lab"
 )
@@ -65,15 +64,8 @@ func (a *Alerts) build() error {
 	}
 	guarded := hosts["nakama-1"]
 	a.crowd = &crowd{from: hosts["players"], to: netip.AddrPortFrom(guarded.V4, apiPort)}
-	a.daemon = &agent{host: guarded, dir: filepath.Join(a.options.Dir, guarded.Name), program: a.options.Program}
-	if err := os.MkdirAll(a.daemon.state(), 0o700); err != nil {
-		return err
-	}
-	text, err := yaml.Marshal(alertsConfiguration(netip.AddrPortFrom(hosts["on-call"].V4, pagerPort)))
-	if err != nil {
-		return fmt.Errorf("write configuration: %w", err)
-	}
-	if err := os.WriteFile(a.daemon.config(), text, 0o600); err != nil {
+	var err error
+	if a.daemon, err = prepareAgent(a.options, guarded, alertsConfiguration(netip.AddrPortFrom(hosts["on-call"].V4, pagerPort))); err != nil {
 		return err
 	}
 	for _, name := range []string{a.nakama(), a.culprit()} { // what the kernel calls a process is the name of its file

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"go.yaml.in/yaml/v3"
 	"golang.org/x/sys/unix"
 
 	"github.com/nakama-warden/nakama-warden/test/lab"
@@ -86,19 +85,12 @@ func (c *Capacity) build() error {
 		return err
 	}
 	c.crowd = &crowd{from: players, to: netip.AddrPortFrom(host.V4, apiPort)}
-	c.daemon = &agent{host: host, dir: filepath.Join(c.options.Dir, host.Name), program: c.options.Program}
-	if err := os.MkdirAll(c.daemon.state(), 0o700); err != nil {
-		return err
-	}
-	text, err := yaml.Marshal(map[string]any{
+	c.daemon, err = prepareAgent(c.options, host, map[string]any{
 		"roles":       []string{"nakama"},
 		"environment": "testing",
 		"capacity":    map[string]any{"window": modelWindow},
 	})
 	if err != nil {
-		return fmt.Errorf("write configuration: %w", err)
-	}
-	if err := os.WriteFile(c.daemon.config(), text, 0o600); err != nil {
 		return err
 	}
 	// The daemon looks for a process of this name.

@@ -34,18 +34,23 @@ type agent struct {
 	process *lab.Process // absent before start
 }
 
-// newAgent prepares a host's configuration and state.
+// newAgent prepares a guarded host's configuration and state.
 func (f *fleet) newAgent(g guarded) (*agent, error) {
-	a := &agent{host: f.host(g.name), dir: filepath.Join(f.options.Dir, g.name), program: f.options.Program}
+	return prepareAgent(f.options, f.host(g.name), f.configuration(g))
+}
+
+// prepareAgent writes a configuration, for a daemon that does not run yet.
+func prepareAgent(o Options, host *lab.Host, configuration any) (*agent, error) {
+	a := &agent{host: host, dir: filepath.Join(o.Dir, host.Name), program: o.Program}
 	if err := os.MkdirAll(a.state(), 0o700); err != nil {
-		return nil, fmt.Errorf("host %s: %w", g.name, err)
+		return nil, fmt.Errorf("host %s: %w", host.Name, err)
 	}
-	text, err := yaml.Marshal(f.configuration(g))
+	text, err := yaml.Marshal(configuration)
 	if err != nil {
-		return nil, fmt.Errorf("host %s: write configuration: %w", g.name, err)
+		return nil, fmt.Errorf("host %s: write configuration: %w", host.Name, err)
 	}
 	if err := os.WriteFile(a.config(), text, 0o600); err != nil {
-		return nil, fmt.Errorf("host %s: %w", g.name, err)
+		return nil, fmt.Errorf("host %s: %w", host.Name, err)
 	}
 	return a, nil
 }

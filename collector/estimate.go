@@ -100,7 +100,10 @@ func (e *estimate) capacityOf(u status.Unit, memory portion, tracked *capacity.R
 	provision := capacity.Assess(binding, e.Peak.Value(), target, e.Model)
 	out := &status.Capacity{Known: binding.Known, Reason: binding.Reason, Fits: binding.Fits, Expected: binding.Expected, Binding: binding.Name,
 		BytesPerConnection: e.Model.BytesPerConnection(), Peak: e.Peak.Value(), Ratio: provision.Ratio, Target: provision.Target,
-		Below: provision.Below, Joint: memory.joint}
+		Below: provision.Below, Joint: memory.joint, KernelPerConnection: KernelPerConnection}
+	if memory.Known {
+		out.Curve = curveOf(e.Model, max(memory.Expected, e.Peak.Value()))
+	}
 	if provision.Generous {
 		out.SufficientMemory = provision.SufficientMemory + outside(provision.Suffices)
 	}

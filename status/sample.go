@@ -135,6 +135,17 @@ type Capacity struct {
 	SufficientMemory   uint64     `json:"sufficient_memory_bytes,omitempty"` // where there is far more than is wanted: what would do
 	Exhaustion         *time.Time `json:"exhaustion,omitempty"`              // when the load is forecast to meet what fits into memory (MemoryExhaustionForecast)
 	Joint              *Joint     `json:"joint,omitempty"`                   // where the memory that limits it is shared with other Nakamas
+	// Curve is the memory of the process over connections, ascending, from none to beyond what fits; while the model is known.
+	Curve []CurvePoint `json:"curve,omitempty"`
+	// KernelPerConnection is what each connection takes of the limit outside of the process, at most.
+	KernelPerConnection uint64 `json:"kernel_bytes_per_connection,omitempty"`
+}
+
+// CurvePoint is the memory of a process at a number of connections.
+type CurvePoint struct {
+	Connections uint64 `json:"connections"`
+	Expected    uint64 `json:"expected_bytes"`
+	Upper       uint64 `json:"upper_bytes"` // it stays below this with 90 %
 }
 
 // Joint is what several Nakamas carry together within one limit of memory, if they go on sharing the load as at their peaks. The

@@ -127,7 +127,11 @@ func (a *Alerting) decode(v value) {
 
 func (h *Heartbeat) decode(v value) {
 	v.fields(fields{
-		"url":      func(v value) { h.URL, _ = webURL(v) },
+		"url": func(v value) {
+			if !v.is("!!str") || v.node.Value != "" { // the default, written down
+				h.URL, _ = webURL(v)
+			}
+		},
 		"url_file": path(&h.URLFile),
 		"every":    duration(&h.Every, 10*time.Second),
 	})

@@ -61,6 +61,16 @@ test-packages: ## the packages in booted systemds, and the fence under a flood t
 test-loki: build ## a real Loki, killed and restarted; its first build takes minutes; needs nft
 	@GO='$(GO)' NAKAMA_WARDEN_PROGRAM='$(CURDIR)/bin/nakama-warden' test/loki/run.sh
 
+.PHONY: test-browser
+test-browser: ## the pages in a real Chromium, a picture of every state kept; as root on Debian it installs one
+	@test/setup.sh browser
+	@GO='$(GO)' test/browser/run.sh
+
+.PHONY: pictures
+pictures: ## the screenshots in docs/images, taken anew in a real Chromium
+	@test/setup.sh browser
+	@GO='$(GO)' test/browser/run.sh -run '^TestPicturesOfTheDocs$$' -update
+
 .PHONY: test-vm
 test-vm: ## the deb with Debian's own kernel, under qemu; needs root on Debian
 	@GO='$(GO)' test/packages/run.sh vm

@@ -13,13 +13,23 @@ export NAKAMA_WARDEN_PROGRAM=$PWD/bin/nakama-warden
 user=nobody
 failed=()
 not_run=()
+scratch= packages_log= packages_job=
+
+# Whoever is interrupted leaves nothing behind.
+end() {
+	[[ -z $packages_job ]] || kill "$packages_job" 2>/dev/null || true
+	rm -rf ${scratch:+"$scratch"} ${packages_log:+"$packages_log"}
+}
+trap end EXIT
 
 say() { printf '\n== %s\n' "$*"; }
 run() { # run NAME COMMAND…
 	local name=$1
 	shift
 	say "$name"
+	local began=$SECONDS
 	"$@" </dev/null || failed+=("$name")
+	echo "took $((SECONDS - began)) s"
 }
 
 # told runs tests that say everything (-v) and prints what matters: the packages' outcome, everything of a failure, and each test
@@ -84,27 +94,36 @@ fi
 run "demo" bin/nakama-warden demo
 run "demo capacity, demo alerts" both bin/nakama-warden
 
-# The deb is what a kill, a hang and a purge can be tried with: in one suite's root here, in the others by test-packages.
-packages() {
-	local status=0
-	SUITES=bookworm test/packages/run.sh static deb holds || status=$?
-	((status == 125)) || return "$status"
-	not_run+=("the deb in a booted root: nothing could be booted (see above)")
-}
+# The deb is what a kill, a hang and a purge can be tried with: in one suite's root here, in the others by test-packages. It mostly
+# waits, and does so beside the tests as the ordinary user.
 if [[ $(id -u) != 0 ]]; then
 	not_run+=("the deb in a booted root: needs root")
 elif ! command -v apt-get >/dev/null; then
 	not_run+=("the deb in a booted root: needs Debian's packages, for a root to boot")
 else
-	run "packages" packages
+	packages_log=$(mktemp)
+	SUITES=bookworm test/packages/run.sh static deb holds >"$packages_log" 2>&1 </dev/null &
+	packages_job=$!
 	not_run+=("rpm, trixie, the boot, arm64: \`make test-packages\`; another kernel: \`make test-vm\`")
 fi
+
+end_packages() {
+	local status=0
+	wait "$packages_job" || status=$?
+	packages_job=
+	say "packages"
+	cat "$packages_log"
+	case $status in
+	0) ;;
+	125) not_run+=("the deb in a booted root: nothing could be booted (see above)") ;;
+	*) failed+=("packages") ;;
+	esac
+}
 
 if [[ $(id -u) != 0 ]]; then
 	not_run+=("the tests as root: run \`make test\` as root")
 else
 	scratch=$(mktemp -d)
-	trap 'rm -rf "$scratch"' EXIT
 	mkdir "$scratch/tmp" "$scratch/source"
 	tar -c --exclude=./.git --exclude=./bin --exclude=./dist . | tar -x -C "$scratch/source"
 	install -m 755 bin/nakama-warden "$scratch/nakama-warden"
@@ -123,6 +142,10 @@ else
 		run "as $user: demo" as_user "$scratch/nakama-warden" demo
 		run "as $user: demo capacity, demo alerts" both as_user "$scratch/nakama-warden"
 	fi
+fi
+
+if [[ $packages_job ]]; then
+	end_packages
 fi
 
 say "result"

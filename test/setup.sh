@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes sure that the programs the tests call are here. As root on Debian what is missing is installed; elsewhere it is
-# named.
+# Makes sure that the programs the tests call are here: `setup.sh` those of `make test`, `setup.sh browser` those of
+# `make test-browser` as well. As root on Debian what is missing is installed; elsewhere it is named.
 set -euo pipefail
 
 # program:Debian package. gcc is for the race detector; nft is the stranger who tampers with the rules.
@@ -21,6 +21,10 @@ missing=()
 for pair in "${wanted[@]}"; do
 	command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
 done
+# A fresh image has no fonts either, and would show boxes for letters.
+if [[ ${1:-} == browser ]] && ! command -v chromium >/dev/null; then
+	missing+=(chromium fonts-liberation fonts-dejavu-core)
+fi
 # gcc without the C library's headers cannot link the race detector.
 [[ -e /usr/include/stdlib.h ]] || missing+=(libc6-dev)
 

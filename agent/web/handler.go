@@ -3,11 +3,11 @@ package web
 import (
 	"encoding/json"
 	"fmt"
-	"html/template"
 	"log/slog"
 	"net/http"
 	"time"
 
+	"github.com/nakama-warden/nakama-warden/agent/web/page"
 	"github.com/nakama-warden/nakama-warden/status"
 )
 
@@ -30,16 +30,21 @@ func Handler(o Options) http.Handler {
 		_, _ = fmt.Fprintln(w, "healthy") // fails only if the client has gone
 	})
 	mux.HandleFunc("GET /-/ready", o.ready)
-	mux.HandleFunc("GET /{$}", o.index)
+	mux.Handle("GET /{$}", host(o))
+	mux.Handle("GET /static/{file}", http.StripPrefix("/static/", http.FileServerFS(page.Static())))
 	return guarded(mux)
 }
+
+// contentPolicy lets a page load what we serve, and nothing else.
+const contentPolicy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // guarded adds the headers that keep a browser from doing anything with an answer but showing it.
 func guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		h.Set("Content-Security-Policy", contentPolicy)
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cache-Control", "no-store")
 		next.ServeHTTP(w, r)
@@ -77,31 +82,6 @@ func (o Options) ready(w http.ResponseWriter, _ *http.Request) {
 		reason += ": " + firewall.Problem
 	}
 	http.Error(w, reason+")", http.StatusServiceUnavailable)
-}
-
-var indexPage = template.Must(template.New("index").Parse(`<!DOCTYPE html>
-<html lang="en">
-<head><meta charset="utf-8"><title>nakama-warden on {{.Hostname}}</title></head>
-<body>
-<h1>nakama-warden on {{.Hostname}}</h1>
-<p>{{.Firewall.Mode}}, {{.Firewall.State}}; version {{.Version}}</p>
-<ul>
-<li><a href="/metrics">Metrics</a></li>
-<li><a href="/api/v1/status">Status</a></li>
-<li><a href="/api/v1/events">Events</a></li>
-<li><a href="/api/v1/history">History</a></li>
-<li><a href="/-/healthy">Health</a></li>
-<li><a href="/-/ready">Readiness</a></li>
-</ul>
-</body>
-</html>
-`))
-
-func (o Options) index(w http.ResponseWriter, _ *http.Request) {
-	host := o.Host()
-	host.Version = o.Version
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_ = indexPage.Execute(w, host) // fails only if the client has gone
 }
 
 func answer(w http.ResponseWriter, code int, value any) {

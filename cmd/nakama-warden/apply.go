@@ -41,14 +41,14 @@ for changes that could cut off whoever makes them.`,
 			var applied status.Applied
 			switch {
 			case confirm:
-				applied, err = b.Confirm(cmd.Context())
+				applied, err = working("keeping the change", func() (status.Applied, error) { return b.Confirm(cmd.Context()) })
 			case group != "":
-				applied, err = b.AcceptShrink(cmd.Context(), group)
+				applied, err = working("letting them go", func() (status.Applied, error) { return b.AcceptShrink(cmd.Context(), group) })
 			default:
 				if err := confirmCuts(cmd.Context(), b, yes); err != nil {
 					return err
 				}
-				applied, err = b.Apply(cmd.Context(), request)
+				applied, err = working("putting the policy into the kernel", func() (status.Applied, error) { return b.Apply(cmd.Context(), request) })
 			}
 			if err != nil {
 				return err
@@ -66,12 +66,17 @@ for changes that could cut off whoever makes them.`,
 	return cmd
 }
 
+// working has a change made, and tells a person who waits for it what it is.
+func working(what string, change func() (status.Applied, error)) (status.Applied, error) {
+	return text.Await(os.Stderr, what, change)
+}
+
 // confirmCuts asks before open connections are cut: on a terminal the person, elsewhere for --yes.
 func confirmCuts(ctx context.Context, b control.Backend, yes bool) error {
 	if yes {
 		return nil
 	}
-	plan, err := b.Plan(ctx, status.PlanRequest{})
+	plan, err := text.Await(os.Stderr, "comparing the policy with the kernel", func() (status.Plan, error) { return b.Plan(ctx, status.PlanRequest{}) })
 	if err != nil {
 		return err
 	}
@@ -105,7 +110,7 @@ func newRemoveCommand(p *paths) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			removed, err := b.Remove(cmd.Context(), request)
+			removed, err := working("taking the rules out of the kernel", func() (status.Applied, error) { return b.Remove(cmd.Context(), request) })
 			if err != nil {
 				return err
 			}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"time"
 
@@ -31,7 +32,7 @@ func newEventsCommand(p *paths) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			events, err := b.Events(cmd.Context(), query)
+			events, err := text.Await(os.Stderr, "reading the events", func() ([]status.Event, error) { return b.Events(cmd.Context(), query) })
 			if err != nil {
 				return err
 			}

@@ -24,10 +24,10 @@ const scrapeJob = "nakama-warden"
 func newExportCommand(p *paths) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export",
-		Short: "Print what a Prometheus needs to watch the fleet: rules, a scrape configuration",
+		Short: "What Prometheus and Grafana need to watch the fleet: rules, a scrape configuration, dashboards",
 		Args:  cobra.NoArgs,
 	}
-	cmd.AddCommand(newExportRulesCommand(p), newExportScrapeConfigCommand(p))
+	cmd.AddCommand(newExportRulesCommand(p), newExportScrapeConfigCommand(p), newExportDashboardsCommand(p))
 	return cmd
 }
 
@@ -39,7 +39,7 @@ func newExportRulesCommand(p *paths) *cobra.Command {
 		Short: "Print alerting and recording rules for Prometheus 2.42 or newer",
 		Long: `Prints a rule file with every condition of a host and of the fleet, for shops that alert from Prometheus. Overrides and
 hold times of the configuration hold in the rules too, and so do capacity.overprovision and capacity.spare_nodes; where there is
-no configuration, the rules are the defaults. Load the file by rule_files.`,
+no configuration, the rules are the defaults. What the dashboards read is recorded too. Load the file by rule_files.`,
 		Example: `  nakama-warden export rules --output /etc/prometheus/rules/nakama-warden.yml
   nakama-warden export rules --selector 'job="warden",env="prod"' --cluster-label region`,
 		Args: cobra.NoArgs,
@@ -54,7 +54,7 @@ no configuration, the rules are the defaults. Load the file by rule_files.`,
 			if err != nil {
 				return err
 			}
-			text, err := file.YAML()
+			text, err := recorded(file, o).YAML()
 			if err != nil {
 				return err
 			}

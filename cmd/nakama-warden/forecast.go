@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -42,7 +43,7 @@ seen, it says so: then the numbers are a guess of low confidence.`,
 				}
 				ask = func() (status.Forecast, error) { return b.Forecast(cmd.Context(), request) }
 			}
-			f, err := ask()
+			f, err := text.Await(os.Stderr, "learning how much memory connections take", ask)
 			if err != nil {
 				return err
 			}

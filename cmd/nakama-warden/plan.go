@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,14 +27,22 @@ refused, and exits with 3 if any of them was seen in the last 7 days.`,
 			if err != nil {
 				return err
 			}
-			plan, err := b.Plan(cmd.Context(), request)
+			plan, err := text.Await(os.Stderr, "comparing the policy with the kernel", func() (status.Plan, error) {
+				return b.Plan(cmd.Context(), request)
+			})
 			if err != nil {
 				return err
 			}
-			if err := o.print(plan, func(w io.Writer, s text.Style) error { return text.Plan(w, s, plan) }); err != nil {
+			recent := recentlyAudited(plan, time.Now())
+			if err := o.print(plan, func(w io.Writer, s text.Style) error {
+				if request.Enforce {
+					return text.PlanToEnforce(w, s, plan, recent)
+				}
+				return text.Plan(w, s, plan)
+			}); err != nil {
 				return err
 			}
-			return planStatus(plan, time.Now())
+			return planStatus(plan, recent)
 		},
 	}
 	o.flag(cmd)
@@ -44,12 +53,20 @@ refused, and exits with 3 if any of them was seen in the last 7 days.`,
 // recentAudit is how far back somebody whom audit let in stands in the way of enforcing.
 const recentAudit = 7 * 24 * time.Hour
 
-// planStatus is the exit status of a plan. Somebody who would be turned away goes before a change.
-func planStatus(plan status.Plan, now time.Time) error {
+func recentlyAudited(plan status.Plan, now time.Time) int {
+	n := 0
 	for _, c := range plan.Audited {
 		if c.Last.After(now.Add(-recentAudit)) {
-			return exitStatus(exitRefusals)
+			n++
 		}
+	}
+	return n
+}
+
+// planStatus is the exit status of a plan. Somebody who would be turned away goes before a change.
+func planStatus(plan status.Plan, recent int) error {
+	if recent > 0 {
+		return exitStatus(exitRefusals)
 	}
 	if len(plan.Changes) > 0 {
 		return exitStatus(exitChanges)

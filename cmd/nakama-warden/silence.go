@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -134,7 +135,7 @@ func testAlert(ctx context.Context, p *paths, o *output) error {
 	if err != nil {
 		return err
 	}
-	tests, err := b.TestAlert(ctx)
+	tests, err := text.Await(os.Stderr, "asking the receivers", func() ([]status.ReceiverTest, error) { return b.TestAlert(ctx) })
 	if err != nil {
 		return err
 	}

@@ -1,18 +1,17 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"net/netip"
 	"os"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/nakama-warden/nakama-warden/cmd/nakama-warden/text"
+	"github.com/nakama-warden/nakama-warden/status"
 )
 
 func newStatusCommand(p *paths) *cobra.Command {
@@ -35,54 +34,19 @@ func newStatusCommand(p *paths) *cobra.Command {
 }
 
 func printStatus(ctx context.Context, p *paths, o *output) error {
-	b, err := p.backend()
+	host, err := text.Await(os.Stderr, "asking for the status", func() (status.Host, error) { return askStatus(ctx, p) })
 	if err != nil {
 		return err
 	}
-	host, err := b.Status(ctx)
-	if err != nil {
-		return err
-	}
-	return o.print(host, func(w io.Writer, s text.Style) error {
-		// In one write, so that a watched screen does not flicker.
-		var page bytes.Buffer
-		if err := text.Host(&page, s, host); err != nil {
-			return err
-		}
-		_, err := page.WriteTo(w)
-		return err
-	})
+	return o.print(host, func(w io.Writer, s text.Style) error { return text.Host(w, s, host) })
 }
 
-// The sequences that put the cursor at the top left, and clear what is below it.
-const (
-	cursorHome = "\x1b[H"
-	clearBelow = "\x1b[J"
-)
-
-func watchStatus(ctx context.Context, p *paths, o *output) error {
-	onTerminal := o.format == "text" && text.StyleFor(os.Stdout).Width > 0
-	ticker := time.NewTicker(time.Second)
-	defer ticker.Stop()
-	if onTerminal {
-		fmt.Print(cursorHome, clearBelow)
+func askStatus(ctx context.Context, p *paths) (status.Host, error) {
+	b, err := p.backend() // anew each time: a daemon may come and go
+	if err != nil {
+		return status.Host{}, err
 	}
-	for {
-		if onTerminal {
-			fmt.Print(cursorHome)
-		}
-		if err := printStatus(ctx, p, o); err != nil {
-			return err
-		}
-		if onTerminal {
-			fmt.Print(clearBelow)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
-	}
+	return b.Status(ctx)
 }
 
 func newExplainCommand(p *paths) *cobra.Command {
@@ -105,7 +69,9 @@ func newExplainCommand(p *paths) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			e, err := b.Explain(cmd.Context(), source, uint16(port))
+			e, err := text.Await(os.Stderr, "looking at who may reach what", func() (status.Explanation, error) {
+				return b.Explain(cmd.Context(), source, uint16(port))
+			})
 			if err != nil {
 				return err
 			}

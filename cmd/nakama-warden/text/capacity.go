@@ -24,7 +24,7 @@ func (p *page) capacity(h status.Host) {
 		}
 		bar := headroom(u, *c, barWidth(p.style.Width))
 		barred = barred || bar.text != unknown
-		rows = append(rows, []cell{{text: u.Name}, bar, inUse(u, *c), fits(*c), ratio(*c)})
+		rows = append(rows, []cell{{text: u.Name}, bar, inUse(u, *c), fits(*c), ratio(*c, p.narrow())})
 		notes = append(notes, u.Name+": "+sure(*c))
 		if c.SufficientMemory > 0 {
 			notes = append(notes, u.Name+": "+generous(*c))
@@ -125,12 +125,15 @@ func fits(c status.Capacity) cell {
 	return cell{text: fmt.Sprintf("%s by %s", short(c.Fits), c.Binding)}
 }
 
-// ratio is the provision ratio, and the wanted one.
-func ratio(c status.Capacity) cell {
+// ratio is the provision ratio, and on a page with room the wanted one. It is never cut: a number without its end is another.
+func ratio(c status.Capacity, narrow bool) cell {
 	if !c.Known || c.Ratio <= 0 {
 		return cell{text: unknown}
 	}
-	out := cell{text: fmt.Sprintf("%.1f × %s, want %.1f", c.Ratio, short(c.Peak), c.Target)}
+	out := cell{text: fmt.Sprintf("%.1f × %s", c.Ratio, short(c.Peak))}
+	if !narrow {
+		out.text += fmt.Sprintf(", want %.1f", c.Target)
+	}
 	if c.Below {
 		out.colour = yellow
 	}
@@ -163,20 +166,47 @@ func together(j status.Joint) string {
 	return fmt.Sprintf("%s: %s are sure to fit on them together, in proportion to their peaks", text, grouped(j.Fits))
 }
 
+// fullness answers how full the host is, for each Nakama on it.
+func fullness(h status.Host) []line {
+	if h.Sample == nil {
+		return nil
+	}
+	var lines []line
+	for _, u := range h.Sample.Units {
+		if c := u.Capacity; c != nil {
+			lines = append(lines, fullnessOf(u, *c))
+		}
+	}
+	return lines
+}
+
+func fullnessOf(u status.Unit, c status.Capacity) line {
+	n := connected(u)
+	switch {
+	case !c.Known:
+		return line{lead: "? % FULL  ", leadColour: dim, text: fmt.Sprintf("%s: %s connections; how many fit is not known yet", u.Name, grouped(n))}
+	case c.Fits == 0:
+		return line{lead: "FULL  ", leadColour: red, text: fmt.Sprintf("%s: %s connections, and none is sure to fit", u.Name, grouped(n))}
+	}
+	return line{lead: inUse(u, c).text + " FULL  ", leadColour: urgency(n, c),
+		text: fmt.Sprintf("%s: %s connections of %s that are sure to fit", u.Name, grouped(n), grouped(c.Fits))}
+}
+
 // provisioning says what is wrong with a unit's capacity.
-func provisioning(u status.Unit) []string {
+func provisioning(u status.Unit) []finding {
 	c := u.Capacity
 	if c == nil || !c.Known {
 		return nil
 	}
-	var found []string
+	var found []finding
 	if c.Below {
-		found = append(found, fmt.Sprintf("%s: %s connections fit, %.1f times the peak of %s; %.1f are wanted: %s",
-			u.Name, grouped(c.Fits), c.Ratio, grouped(c.Peak), c.Target, remedy(c.Binding)))
+		found = append(found, finding{"ProvisionBelowTarget", u.Name, fmt.Sprintf("%s: %s connections fit, %.1f times the peak of %s; %.1f are wanted: %s",
+			u.Name, grouped(c.Fits), c.Ratio, grouped(c.Peak), c.Target, remedy(c.Binding)), ""})
 	}
 	if c.Exhaustion != nil {
 		// In the zone in which the host tells it.
-		found = append(found, fmt.Sprintf("%s: memory is forecast to run out at %s: add nodes before, or memory", u.Name, c.Exhaustion.Format("15:04")))
+		found = append(found, finding{"MemoryExhaustionForecast", u.Name,
+			fmt.Sprintf("%s: memory is forecast to run out at %s: add nodes before, or memory", u.Name, c.Exhaustion.Format("15:04")), ""})
 	}
 	return found
 }

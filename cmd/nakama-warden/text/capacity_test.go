@@ -77,7 +77,7 @@ func capacityPages() map[string]func(io.Writer, Style) error {
 			p := page{style: s}
 			for _, u := range h.Sample.Units {
 				for _, need := range provisioning(u) {
-					p.prose(line{lead: "! ", text: need})
+					p.prose(line{lead: "! ", text: need.text})
 				}
 			}
 			p.capacity(h)
@@ -89,7 +89,7 @@ func capacityPages() map[string]func(io.Writer, Style) error {
 
 func TestCapacityPages(t *testing.T) {
 	for name, render := range capacityPages() {
-		for _, width := range []int{60, 80, 120} {
+		for _, width := range []int{60, 80, 200} {
 			t.Run(fmt.Sprintf("%s/%d", name, width), func(t *testing.T) {
 				var b strings.Builder
 				if err := render(&b, Style{Width: width}); err != nil {

@@ -44,7 +44,7 @@ func forecasts() map[string]status.Forecast {
 
 func TestForecasts(t *testing.T) {
 	for name, f := range forecasts() {
-		for _, width := range []int{60, 120} {
+		for _, width := range []int{60, 80, 200} {
 			t.Run(fmt.Sprintf("%s/%d", name, width), func(t *testing.T) {
 				var b strings.Builder
 				if err := Forecast(&b, Style{Width: width}, f); err != nil {

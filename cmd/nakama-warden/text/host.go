@@ -45,6 +45,9 @@ func (p *page) services(services []status.Service) {
 		rows = append(rows, []cell{{text: s.Name}, {text: ports(s)}, {text: orElse(strings.Join(s.From, ", "), "nobody")},
 			{text: s.Mode}, enforcedCell(s), {text: packets(s, "allowed")}, refused})
 	}
+	if p.narrow() {
+		head, rows = without("ALLOWED", head, rows)
+	}
 	p.table(head, rows)
 	if counted {
 		p.prose(line{text: "Packets; (n) were let in and would have been refused.", colour: dim})

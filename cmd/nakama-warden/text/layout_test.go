@@ -23,7 +23,7 @@ func TestVerdict(t *testing.T) {
 		{"nothing known", status.Host{}, "NOT ENFORCED  the state is unknown"},
 		{"removed", change(func(h *status.Host) { h.Firewall.State = "removed" }),
 			"NOT ENFORCED  the rules were removed: `nakama-warden apply` puts them back"},
-		{"off", change(func(h *status.Host) { h.Firewall.State = "off" }), "NOT ENFORCED  firewall.mode is off"},
+		{"off", change(func(h *status.Host) { h.Firewall.State = "off" }), "NOT ENFORCED  firewall.mode is off: set it to audit or enforce, then `nakama-warden apply`"},
 		{"a state of a later version", change(func(h *status.Host) { h.Firewall.State = "paused" }), "NOT ENFORCED  paused"},
 		{"failed", change(func(h *status.Host) {
 			h.Firewall.State, h.Firewall.Problem, h.Firewall.NextAttempt = "failed", "no memory", noon().Add(5*time.Second)
@@ -140,6 +140,11 @@ func FuzzHost(f *testing.F) {
 		h.Roster[0].Name, h.Roster[2].Sources[1].Problem, h.Config.Problem = name, words, words
 		h.Firewall.LastDrift.By, h.Firewall.LastDrift.Changes = name, []string{words}
 		h.Firewall.State, h.Firewall.Grip = words, name
+		h = with(h, words, time.Hour, critical(name, words, words), info("Drift", "", name))
+		h.Alerts[0].Runbook, h.Alerts[0].Silenced = words, name
+		h.Silences = []status.Silence{{ID: name, Condition: words, Why: name, By: words}}
+		h.Maintenance = &status.Maintenance{Why: words, By: name}
+		h.Agent.Deliveries = []status.Delivery{{Receiver: name, FailingFrom: noon(), Problem: words}}
 		var b strings.Builder
 		if err := Host(&b, Style{Width: width}, h); err != nil {
 			t.Fatal(err)

@@ -33,6 +33,9 @@ type line struct {
 	hang       int // the indent of further lines; 0: the width of the lead
 }
 
+// narrow is a page without room for what is good to have: columns are left out that would cost others their meaning.
+func (p *page) narrow() bool { return p.style.Width > 0 && p.style.Width < 72 }
+
 func (p *page) flush(w io.Writer) error {
 	if _, err := io.WriteString(w, p.b.String()); err != nil {
 		return fmt.Errorf("write output: %w", err)

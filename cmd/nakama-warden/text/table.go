@@ -1,6 +1,9 @@
 package text
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 const gap = "  "
 
@@ -35,6 +38,15 @@ func (p *page) table(all []column, rows [][]cell) {
 	for _, row := range rows {
 		p.row(all, widths, row)
 	}
+}
+
+// without leaves a column out.
+func without(title string, all []column, rows [][]cell) ([]column, [][]cell) {
+	at := slices.IndexFunc(all, func(c column) bool { return c.title == title })
+	for i := range rows {
+		rows[i] = slices.Delete(rows[i], at, at+1)
+	}
+	return slices.Delete(all, at, at+1), rows
 }
 
 // fit returns the width of each column.

@@ -2,7 +2,7 @@
 //
 // A value is laid out for a width: cells of a table that do not fit are cut with …, prose is wrapped, since the part
 // of an error that would be cut is the part that helps. Colour carries meaning that the words carry too. Nothing from
-// outside reaches the terminal unescaped.
+// outside reaches the terminal unescaped. A Screen keeps one page up to date in place; Await tells a person what takes so long.
 package text
 
 import (
@@ -36,19 +36,40 @@ func StyleFor(f *os.File) Style {
 	return Style{Colour: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb", Width: width}
 }
 
-// Host writes the state of a host: first whether it is safe, then what needs somebody, then the details.
+// Stale writes what was known last of a host that does not answer any more.
+func Stale(w io.Writer, s Style, h status.Host, problem error) error {
+	p := page{style: s}
+	p.prose(line{lead: "NO ANSWER  ", leadColour: red, text: problem.Error()})
+	p.prose(line{text: "What follows was true at " + h.Time.Format("15:04:05 MST") + ".", colour: yellow})
+	p.writeLine("")
+	p.host(h)
+	return p.flush(w)
+}
+
+// Host writes the state of a host: first whether it is safe, how full it is and what needs somebody, then the details.
 func Host(w io.Writer, s Style, h status.Host) error {
 	p := page{style: s}
-	p.prose(verdict(h))
+	p.host(h)
+	return p.flush(w)
+}
+
+func (p *page) host(h status.Host) {
+	safe := verdict(h)
+	p.prose(safe)
+	for _, l := range fullness(h) {
+		p.prose(l)
+	}
 	if who := identity(h); who != "" {
 		p.prose(line{text: who, colour: dim})
 	}
-	for _, need := range needs(h) {
-		p.prose(line{lead: "! ", leadColour: yellow, text: need})
+	if wanted := needs(h); len(wanted) > 0 {
+		p.writeLine("")
+		p.needs(wanted)
+	} else if safe.leadColour == green {
+		p.prose(line{text: "Nothing needs you.", colour: dim})
 	}
 	p.silent(h.Silences, h.Maintenance)
-	p.deliveries(h)
-	p.alerts(h)
+	p.protect(h)
 	p.services(h.Services)
 	p.units(h)
 	p.capacity(h)
@@ -56,41 +77,6 @@ func Host(w io.Writer, s Style, h status.Host) error {
 	p.refused(h)
 	p.lastDrift(h)
 	p.notes(h)
-	return p.flush(w)
-}
-
-// Plan writes what would change in the kernel.
-func Plan(w io.Writer, s Style, plan status.Plan) error {
-	p := page{style: s}
-	if len(plan.Changes) == 0 {
-		p.prose(line{text: "No changes: the kernel holds the declared policy."})
-	} else {
-		p.changes(plan.Changes)
-		added := count(plan.Changes, "+ ")
-		removed := count(plan.Changes, "- ")
-		p.prose(line{text: fmt.Sprintf("%d to add, %d to remove.", added, removed)})
-	}
-	p.cuts("Connections that would be cut:", plan.Cuts)
-	p.cuts("Let in by audit and would be refused:", plan.Audited)
-	return p.flush(w)
-}
-
-// cuts names sources that are let in now and would be refused.
-func (p *page) cuts(title string, cuts []status.Cut) {
-	if len(cuts) == 0 {
-		return
-	}
-	p.prose(line{text: title, colour: yellow})
-	var rows [][]cell
-	for _, c := range cuts {
-		last := unknown
-		if !c.Last.IsZero() {
-			last = c.Last.Local().Format("2006-01-02 15:04")
-		}
-		rows = append(rows, []cell{{text: c.Service}, {text: c.Source}, {text: fmt.Sprint(c.Connections)}, {text: short(c.Count)}, {text: last}})
-	}
-	p.table([]column{{title: "SERVICE", least: 8, yield: 2}, {title: "SOURCE", least: 12, yield: 1}, {title: "OPEN NOW", right: true},
-		{title: "PACKETS", right: true}, {title: "LAST"}}, rows)
 }
 
 // Applied writes what an apply or a remove did.
@@ -129,7 +115,7 @@ func Explanation(w io.Writer, s Style, e status.Explanation) error {
 // Event writes one event: a line, unless the width makes it more.
 func Event(w io.Writer, s Style, e status.Event) error {
 	p := page{style: s}
-	lead := fmt.Sprintf("%s  %-15s  ", e.Time.Format("2006-01-02T15:04:05Z07:00"), e.Kind)
+	lead := fmt.Sprintf("%s  %-17s  ", e.Time.Format("2006-01-02T15:04:05Z07:00"), e.Kind)
 	p.prose(line{lead: lead, leadColour: eventColour(e.Kind), text: e.Summary, hang: 2})
 	return p.flush(w)
 }
@@ -146,16 +132,6 @@ func eventColour(kind string) colour {
 		return red
 	}
 	return plain
-}
-
-func count(lines []string, prefix string) int {
-	n := 0
-	for _, l := range lines {
-		if strings.HasPrefix(l, prefix) {
-			n++
-		}
-	}
-	return n
 }
 
 func orElse(text, otherwise string) string {

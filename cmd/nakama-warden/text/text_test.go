@@ -5,8 +5,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -90,7 +92,11 @@ func pages() map[string]func(io.Writer, Style) error {
 	down := safeHost()
 	down.Firewall = status.Firewall{Mode: "enforce", State: "failed", NextAttempt: noon().Add(5 * time.Second),
 		Problem: "open netlink socket: operation not permitted: needs CAP_NET_ADMIN (run as root)"}
-	return map[string]func(io.Writer, Style) error{
+	all := alertPages()
+	for name, h := range states() {
+		all[name] = host(h)
+	}
+	maps.Copy(all, map[string]func(io.Writer, Style) error{
 		"host-safe":     host(safeHost()),
 		"host-troubled": host(troubledHost()),
 		"host-down":     host(down),
@@ -124,7 +130,8 @@ func pages() map[string]func(io.Writer, Style) error {
 					Summary: "rule deleted from nakama-console by nft (pid 4711, root), put right in 8 ms"}),
 				Event(w, s, status.Event{Time: noon().Add(time.Hour), Kind: status.KindCommitFailed, Summary: "set admins4: \x1b[31mno buffer space"}))
 		},
-	}
+	})
+	return all
 }
 
 func TestPages(t *testing.T) {
@@ -180,7 +187,7 @@ func TestColourOnlyAddsSequences(t *testing.T) {
 		if err := errors.Join(render(&coloured, Style{Colour: true, Width: 80}), render(&bare, Style{Width: 80})); err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(coloured.String(), "\x1b[") && name != "plan-none" {
+		if !strings.Contains(coloured.String(), "\x1b[") && !slices.Contains([]string{"plan-none", "silenced-none", "alert-test-none"}, name) {
 			t.Errorf("%s has no colour", name)
 		}
 		stripped := coloured.String()

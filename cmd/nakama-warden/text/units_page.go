@@ -21,8 +21,12 @@ func (p *page) units(h status.Host) {
 		}
 		rows = append(rows, []cell{{text: u.Name}, {text: connections(u.Ports)}, {text: counted}, memoryCell(u.Memory), {text: files(u.Files)}})
 	}
-	p.table([]column{{title: "RUNNING", least: 8, yield: 2}, {title: "CONNECTIONS", least: 8, yield: 1}, {title: "COUNTED", least: 7, yield: 3},
-		{title: "MEMORY", least: 10, yield: 2}, {title: "FILES", least: 5, yield: 4, right: true}}, rows)
+	head := []column{{title: "RUNNING", least: 8, yield: 1}, {title: "CONNECTIONS", least: 8, yield: 2}, {title: "COUNTED", least: 7, yield: 3},
+		{title: "MEMORY", least: 10, yield: 2}, {title: "FILES", least: 5, yield: 4, right: true}}
+	if p.narrow() {
+		head, rows = without("COUNTED", head, rows)
+	}
+	p.table(head, rows)
 }
 
 // connections lists the ports with somebody connected, the busiest being what people look for.
@@ -84,34 +88,6 @@ func files(l *status.Level) string {
 		return unknown
 	}
 	return fmt.Sprintf("%.0f %%", 100*float64(l.Used)/float64(l.Limit))
-}
-
-// measured are the findings of a sample that somebody should see to.
-func measured(s *status.Sample) []string {
-	if s == nil {
-		return nil
-	}
-	found := append([]string(nil), s.Machine.Sizing...)
-	if s.Machine.Sharing != "" {
-		found = append(found, s.Machine.Sharing)
-	}
-	for _, h := range s.Held {
-		found = append(found, fmt.Sprintf("port %d of %s is held by %s (pid %d)", h.Port, h.Service, h.Program, h.PID))
-	}
-	for _, u := range s.Units {
-		for i, c := range u.UnexpectedClients {
-			if i == 3 {
-				found = append(found, fmt.Sprintf("%s: and %d more unexpected clients", u.Name, len(u.UnexpectedClients)-i))
-				break
-			}
-			found = append(found, fmt.Sprintf("%s: %s, which the policy does not admit, is connected (%d ×)", u.Name, c.Address, c.Connections))
-		}
-		found = append(found, provisioning(u)...)
-		if u.Misconfigured != "" {
-			found = append(found, u.Name+": "+u.Misconfigured)
-		}
-	}
-	return found
 }
 
 // unmeasured are what could not be measured, and what would help.

@@ -12,6 +12,8 @@ const (
 	modeAudit      = "audit"
 	modeEnforce    = "enforce"
 	stateEnforcing = "enforcing"
+
+	anyone = "anyone" // every address, and no group
 )
 
 // verdict answers whether the host is safe. Only what was read back counts, and the worst comes first.
@@ -50,7 +52,7 @@ func whyNot(h status.Host) string {
 	f := h.Firewall
 	why := map[string]string{
 		"removed":  "the rules were removed: `nakama-warden apply` puts them back",
-		"off":      "firewall.mode is off",
+		"off":      "firewall.mode is off: set it to audit or enforce, then `nakama-warden apply`",
 		"starting": "starting: the rules were not read back yet",
 		"failed":   "the rules could not be put in place",
 	}[f.State]
@@ -83,56 +85,6 @@ func named(services []status.Service, mode string) []string {
 		}
 	}
 	return names
-}
-
-// needs is what somebody should see to, most urgent first. What the verdict has said already is not repeated.
-func needs(h status.Host) []string {
-	var found []string
-	add := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
-	f := h.Firewall
-	if f.State == stateEnforcing && f.Problem != "" {
-		add("firewall: %s", f.Problem)
-	}
-	if !f.RevertAt.IsZero() {
-		add("the last change is taken back in %s unless you `nakama-warden apply --confirm`", span(f.RevertAt.Sub(h.Time)))
-	}
-	for _, saved := range f.Saved {
-		add("%s names our table and would fail whole when it is loaded: take our table out of it", saved)
-	}
-	if f.Fight != "" {
-		add("fight: %s keeps taking the table away", f.Fight)
-	}
-	for _, s := range h.Services {
-		if s.Mode == modeEnforce && !s.Enforced {
-			add("%s is not enforced: %s", s.Name, orElse(s.Reason, "the reason is unknown"))
-		}
-	}
-	if h.Config.Problem != "" {
-		in := "the one before it is in force"
-		if h.Config.LastReload.IsZero() {
-			in = "nothing is enforced"
-		}
-		if h.Config.FromLastStart {
-			in = "the policy stored before the last start is in force"
-		}
-		add("config: %s (%s)", h.Config.Problem, in)
-	}
-	for _, g := range h.Roster {
-		for _, s := range g.Sources {
-			if !s.Up {
-				add("group %s, %s: %s", g.Name, s.Name, orElse(s.Problem, "it does not answer"))
-			}
-		}
-		if len(g.Held) > 0 {
-			add("group %s still lets in %s: %s; `nakama-warden apply --accept-shrink %s` lets them go",
-				g.Name, few(g.Held), orElse(g.HeldReason, "no source names them any more"), g.Name)
-		}
-	}
-	found = append(found, measured(h.Sample)...)
-	if h.Agent.StoreProblem != "" {
-		add("store: %s", h.Agent.StoreProblem)
-	}
-	return found
 }
 
 // few lists the first of many.

@@ -33,8 +33,8 @@ type picture struct {
 func pictures() []picture {
 	phone, night, desk := screens()[0], screens()[1], screens()[2]
 	return []picture{
-		{"page.png", enforced, desk, 815},
-		{"page-firing.png", firing, desk, 620},
+		{"page.png", enforced, desk, 876},
+		{"page-firing.png", firing, desk, 770},
 		{"page-phone.png", enforced, phone, 0},
 		{"page-phone-dark.png", nearlyFull, night, 0},
 	}

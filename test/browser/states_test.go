@@ -140,11 +140,11 @@ func firing() state {
 	h.Services[2].Reason = "port 17351 is published by a proxy outside our hooks (docker-proxy, pid 2210)"
 	h.Firewall.Saved = []string{"/etc/nftables.conf"}
 	h.Roster[5].Sources = []status.Source{{Name: "static/0", Up: true}, {Name: "files/0", Problem: "/etc/nakama-warden/fleet/admins.json: permission denied"}}
-	h.Sample.Down = []status.Down{{Name: "nakama-eu2.service", Role: "nakama", Since: ago(14 * time.Minute)}}
-	h.Agent.Deliveries = append(h.Agent.Deliveries, status.Delivery{Receiver: "pagerduty/oncall/0", Queued: 3, FailingFrom: ago(38 * time.Minute),
+	h.Sample.Down = []status.Down{{Name: "nakama-eu2.service", Role: "nakama", Since: ago(124 * time.Minute)}}
+	h.Agent.Deliveries = append(h.Agent.Deliveries, status.Delivery{Receiver: "pagerduty/oncall/0", Queued: 3, FailingFrom: ago(138 * time.Minute),
 		Results: map[string]uint64{"delivered": 7, "failed": 22}, LastSuccess: ago(5 * time.Hour), Problem: "events.pagerduty.com: i/o timeout"})
 	h.Silences = []status.Silence{{ID: "7", Condition: "ProvisionBelowTarget", From: ago(3 * time.Hour), Until: now().Add(20 * time.Hour), Why: "the new node comes on Monday", By: "ben"}}
-	h.Maintenance = &status.Maintenance{From: ago(25 * time.Minute), Until: now().Add(35 * time.Minute), Why: "moving eu2 to the new rack", By: "anna"}
+	h.Maintenance = &status.Maintenance{From: ago(145 * time.Minute), Until: now().Add(35 * time.Minute), Why: "moving eu2 to the new rack", By: "anna"}
 	return named("firing", "NOT ENFORCED", h, []game{g}, "UnsafeExposure", "ServiceDown", "moving eu2 to the new rack", "pagerduty/oncall/0")
 }
 

@@ -34,6 +34,9 @@ pages() {
 	for shell in bash zsh fish; do
 		"$STAGE/nakama-warden" completion "$shell" >"$STAGE/nakama-warden.$shell"
 	done
+	# By the packaged configuration: a build machine may have one of its own.
+	"$STAGE/nakama-warden" export rules --config packaging/config.yaml --output "$STAGE/rules.yml"
+	"$STAGE/nakama-warden" export dashboards --config packaging/config.yaml --dir "$STAGE/dashboards" --path /usr/share/nakama-warden/dashboards
 }
 
 mkdir -p "$out"

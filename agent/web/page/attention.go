@@ -47,8 +47,11 @@ func attentionOf(c clock, k Known, v verdict) attention {
 	if len(h.Alerts)+len(a.Needs) == 0 {
 		a.Calm, a.CalmTone = "Nothing needs you.", v.Tone
 		if v.Tone == bad { // it is starting, or was told nothing to guard
-			a.Calm, a.CalmTone, a.Glance.Tone = "Nothing but the verdict above.", plain, plain
+			a.Calm, a.CalmTone = "Nothing but the verdict above.", plain
 		}
+	}
+	if v.Tone == bad && a.Glance.Tone == good {
+		a.Glance.Tone = plain // nobody may take it for all is well
 	}
 	rows := slices.Clone(h.Alerts)
 	slices.SortStableFunc(rows, func(a, b status.Alert) int { return cmp.Compare(urgency(a), urgency(b)) })

@@ -138,21 +138,10 @@ func (u *unit) byCapacity(of status.Unit, c status.Capacity) {
 	for _, r := range c.Resources {
 		u.Resources = append(u.Resources, resourceOf(r))
 	}
-	if !c.Known {
-		u.Headline, u.Tone = "not known yet", plain
-		u.Text = fmt.Sprintf("%s connected. How many fit is not known: %s.", grouped(n), strings.TrimSuffix(orElse(c.Reason, "not enough was seen"), "."))
-		if c.Fits > 0 {
-			u.Text += fmt.Sprintf(" At a guess %s.", grouped(c.Fits))
-			u.Bar = barOf(n, 0, c.Fits, "", "fit at a guess")
-		}
-		u.Notes = append(u.Notes, "What would tell: a load that varies, such as a quiet night and a busy evening, or a load test in steps from idle to the usual peak.")
+	if c.Known {
+		u.known(n, c)
 	} else {
-		u.Headline, u.Tone = "nothing fits", urgencyOf(n, c)
-		if c.Fits > 0 {
-			u.Headline = percent(n, c.Fits) + " full"
-		}
-		u.Text = sure(n, c)
-		u.Bar = barOf(n, c.Fits, c.Expected, "sure to fit", "expected to fit")
+		u.guessed(n, c)
 	}
 	if c.SufficientMemory > 0 {
 		u.Notes = append(u.Notes, fmt.Sprintf("It has far more than is wanted: %s of memory would suffice for %.1f times its peak.", size(float64(c.SufficientMemory)), c.Target))
@@ -160,6 +149,30 @@ func (u *unit) byCapacity(of status.Unit, c status.Capacity) {
 	if c.Joint != nil {
 		u.Notes = append(u.Notes, together(*c.Joint))
 	}
+}
+
+func (u *unit) known(n uint64, c status.Capacity) {
+	u.Headline, u.Tone = "nothing fits", urgencyOf(n, c)
+	if c.Fits > 0 {
+		u.Headline = percent(n, c.Fits) + " full"
+	}
+	u.Text = sure(n, c)
+	maybe := ""
+	if c.Expected > c.Fits {
+		maybe = "expected to fit"
+	}
+	u.Bar = barOf(n, c.Fits, c.Expected, "sure to fit", maybe)
+}
+
+// guessed says why it is not known, and what would help.
+func (u *unit) guessed(n uint64, c status.Capacity) {
+	u.Headline, u.Tone = "not known yet", plain
+	u.Text = fmt.Sprintf("%s connected. How many fit is not known: %s.", grouped(n), strings.TrimSuffix(orElse(c.Reason, "not enough was seen"), "."))
+	if c.Fits > 0 {
+		u.Text += fmt.Sprintf(" At a guess %s.", grouped(c.Fits))
+		u.Bar = barOf(n, 0, c.Fits, "", "fit at a guess")
+	}
+	u.Notes = append(u.Notes, "What would tell: a load that varies, such as a quiet night and a busy evening, or a load test in steps from idle to the usual peak.")
 }
 
 // nearlyFull is from where on somebody is paged.
@@ -177,11 +190,11 @@ func urgencyOf(n uint64, c status.Capacity) tone {
 
 // sure says how many fit, and how sure that is.
 func sure(n uint64, c status.Capacity) string {
-	text := fmt.Sprintf("%s connected; %s are sure to fit (90 %%)", grouped(n), grouped(c.Fits))
+	text := fmt.Sprintf("%s connected; %s are sure to fit (90 %%, by %s)", grouped(n), grouped(c.Fits), orElse(c.Binding, "memory"))
 	if c.Expected > c.Fits {
 		text += fmt.Sprintf(", %s expected", grouped(c.Expected))
 	}
-	text += "; " + orElse(c.Binding, "nothing") + " runs out first."
+	text += "."
 	if c.Ratio > 0 {
 		text += fmt.Sprintf(" That is %.1f × the peak of %s; %.1f × is wanted.", c.Ratio, grouped(c.Peak), c.Target)
 	}

@@ -126,7 +126,7 @@ func states() map[string]struct {
 		"descriptors": edit(func(k *Known) {
 			unit(k).Capacity.Binding, unit(k).Capacity.Fits, unit(k).Capacity.Expected = "descriptors", 9967, 9967
 		},
-			"9,967 by descriptors", "descriptors runs out first"),
+			"9,967 by descriptors", "9,967 are sure to fit (90 %, by descriptors)."),
 		"far": edit(func(k *Known) {
 			c := unit(k).Capacity
 			c.Fits, c.Expected, c.Resources[0].Fits, c.Resources[0].Limit, c.SufficientMemory = 900000, 950000, 900000, 64e9, 2e9

@@ -73,7 +73,7 @@ func (h course) draw(c clock, p period, what string, column []*uint64, in func(f
 		y = chart.Upto(most.Y, line)
 	}
 	plot := newPlot(what+", "+p.name, 10, 96, chart.Frame{X: chart.Between(c.now.Add(-p.length), c.now), Y: y})
-	for _, n := range y.Ticks(2) {
+	for _, n := range y.Ticks(3) {
 		plot.rule(n, in(n))
 	}
 	for _, t := range chart.Hours(c.now.Add(-p.length), c.now, p.every) {

@@ -213,3 +213,25 @@ func TestTimelinesOfGaps(t *testing.T) {
 		t.Errorf("the most of nothing is %v", most)
 	}
 }
+
+// What is heard comes first, then what nobody hears of, then what does not fire yet; the worst first in each.
+func TestOrderOfAlerts(t *testing.T) {
+	h := safeHost()
+	add := func(severity, state, silenced string) {
+		h.Alerts = append(h.Alerts, status.Alert{Condition: status.Condition{Name: "A", Severity: severity}, State: state, Silenced: silenced})
+	}
+	add("critical", "pending", "")
+	add("warning", "firing", "silence 3")
+	add("info", "firing", "")
+	add("warning", "firing", "")
+	add("critical", "firing", "maintenance")
+	add("critical", "firing", "")
+	var got []string
+	for _, a := range attentionOf(clock{h.Time}, Known{Host: h}, judge(h)).Alerts {
+		got = append(got, a.State+" "+string(a.Tone))
+	}
+	want := []string{"critical bad", "warning warning", "info plain", "critical, silenced plain", "warning, silenced plain", "critical, pending plain"}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q; want %q", got, want)
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,7 +40,7 @@ type Options struct {
 // Build returns the dashboards. An error is about the options.
 func Build(o Options) ([]Dashboard, error) {
 	o.ClusterLabel = cmp.Or(o.ClusterLabel, "cluster")
-	if !model.LegacyValidation.IsValidLabelName(o.ClusterLabel) || o.ClusterLabel == "instance" {
+	if !model.LegacyValidation.IsValidLabelName(o.ClusterLabel) || slices.Contains(ownLabels(), o.ClusterLabel) {
 		return nil, fmt.Errorf("cluster label %q; want the name of a label that the scrape puts on each host of a cluster, such as cluster", o.ClusterLabel)
 	}
 	if base, err := url.Parse(o.RunbookBase); err != nil || base.Host == "" {
@@ -47,10 +48,15 @@ func Build(o Options) ([]Dashboard, error) {
 	}
 	b := &builder{Options: o}
 	var all []Dashboard
-	for _, make := range []func(*builder) page{fleet, nakamaHost, cockroachHost, firewall, agents} {
-		all = append(all, b.dashboard(make(b)))
+	for _, of := range []func(*builder) page{fleet, nakamaHost, cockroachHost, firewall, agents} {
+		all = append(all, b.dashboard(of(b)))
 	}
 	return all, errors.Join(b.problems...)
+}
+
+// ownLabels are those by which the hosts of a cluster are told apart: none of them can be the cluster's.
+func ownLabels() []string {
+	return []string{"instance", "unit", "service", "role", "hash", "severity", "kind", "verdict", "receiver", "result", "sink", "version", "group"}
 }
 
 // JSON is the dashboard as Grafana reads it. The same dashboard gives the same bytes.

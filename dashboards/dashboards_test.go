@@ -21,9 +21,12 @@ func some() Options {
 		return Condition{Name: name, Severity: "critical", For: 5 * time.Minute, Threshold: threshold}
 	}
 	return Options{
-		Conditions: []Condition{critical("NotEnforced", 0), critical("MemoryNearlyExhausted", 0.9), warning("HostAbsent", 0.5), warning("LoadImbalance", 1.25),
-			warning("FleetCannotLoseNode", 0), warning("ProvisionBelowTarget", 0), warning("MemoryExhaustionForecast", 0), warning("DriftRepeated", 3), warning("DriftFight", 0),
-			warning("RosterStale", 3600), warning("UnexpectedDatabaseClient", 0), warning("CockroachMemoryMisconfigured", 0), warning("ConfigInvalid", 0), warning("StoreDegraded", 0)},
+		Conditions: []Condition{critical("NotEnforced", 0), critical("MemoryNearlyExhausted", 0.9),
+			warning("HostAbsent", 0.5), warning("LoadImbalance", 1.25),
+			warning("FleetCannotLoseNode", 0), warning("ProvisionBelowTarget", 0),
+			warning("MemoryExhaustionForecast", 0), warning("DriftRepeated", 3), warning("DriftFight", 0),
+			warning("RosterStale", 3600), warning("UnexpectedDatabaseClient", 0),
+			warning("CockroachMemoryMisconfigured", 0), warning("ConfigInvalid", 0), warning("StoreDegraded", 0)},
 		Overprovision: 1.5,
 		RunbookBase:   "https://example.org/runbooks/",
 	}
@@ -293,7 +296,7 @@ func TestRecordingsSelectTheAgents(t *testing.T) {
 func TestMistakesAreRefusedWithWhatIsWanted(t *testing.T) {
 	for want, change := range map[string]func(*Options){
 		"want the name of a label": func(o *Options) { o.ClusterLabel = "a-b" },
-		"such as cluster":          func(o *Options) { o.ClusterLabel = "instance" },
+		"such as cluster":          func(o *Options) { o.ClusterLabel = "service" },
 		"want a URL such as":       func(o *Options) { o.RunbookBase = "docs/runbooks" },
 	} {
 		o := some()

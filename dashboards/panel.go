@@ -59,9 +59,13 @@ func (b *builder) target(v view, q query, source Datasource, id string) Target {
 // readOn is where more is to be read.
 func (b *builder) readOn(q question) Link {
 	if q.runbook != "" {
-		return Link{Title: "Runbook: " + q.runbook, URL: strings.TrimSuffix(b.RunbookBase, "/") + "/" + q.runbook + ".md", TargetBlank: true}
+		return Link{Title: "Runbook: " + q.runbook, URL: b.runbook(q.runbook), TargetBlank: true}
 	}
 	return Link{Title: "Documentation", URL: docsBase + q.docs, TargetBlank: true}
+}
+
+func (b *builder) runbook(condition string) string {
+	return strings.TrimSuffix(b.RunbookBase, "/") + "/" + condition + ".md"
 }
 
 func (b *builder) fields(q question) *FieldConfig {
@@ -79,9 +83,7 @@ func (b *builder) fields(q question) *FieldConfig {
 		}
 		d.Mappings = []Mapping{{Type: "value", Options: words}}
 	}
-	if q.host != "" {
-		d.Links = []Link{{Title: "This host", URL: hostURL(q)}}
-	}
+	d.Links = b.leads(q)
 	if q.view == lines {
 		d.Color = map[string]any{"mode": "palette-classic"}
 		d.Custom = lineStyle(len(q.limit.steps) > 0)
@@ -91,13 +93,23 @@ func (b *builder) fields(q question) *FieldConfig {
 	return &FieldConfig{Defaults: d, Overrides: []any{}}
 }
 
-// hostURL leads to the dashboard of the host that was clicked.
-func hostURL(q question) string {
+// leads are where a click goes: to the host's own dashboard, and from a condition to its runbook.
+func (b *builder) leads(q question) (links []Link) {
 	label := "${__field.labels.instance}"
 	if q.view == table {
 		label = "${__data.fields.instance}"
 	}
-	return "/d/" + q.host + "?var-host=" + label + "&${datasource:queryparam}&${loki:queryparam}&${cluster:queryparam}"
+	for _, uid := range q.hosts {
+		title := "As a Nakama host"
+		if uid == uidCockroach {
+			title = "As a CockroachDB host"
+		}
+		links = append(links, Link{Title: title, URL: "/d/" + uid + "?var-host=" + label + "&${datasource:queryparam}&${loki:queryparam}&${cluster:queryparam}"})
+	}
+	if q.namesConditions {
+		links = append(links, Link{Title: "Runbook", URL: b.runbook("${__data.fields.condition}"), TargetBlank: true})
+	}
+	return links
 }
 
 func lineStyle(limited bool) map[string]any {

@@ -16,20 +16,21 @@ type section struct {
 
 // question is a panel: what it asks, and how its answer is shown.
 type question struct {
-	title   string
-	about   string // what the number is, and what to do about it
-	view    view
-	unit    unit
-	queries []query
-	limit   limit
-	words   []Word   // of the values 0, 1, …
-	none    string   // what stands where there is no answer
-	hidden  []string // columns of a table, beside Time and Value
-	host    string   // the dashboard to which a host in it leads
-	runbook string   // the condition whose runbook says more; else
-	docs    string   // a page of the documentation
-	width   int
-	height  int
+	title           string
+	about           string // what the number is, and what to do about it
+	view            view
+	unit            unit
+	queries         []query
+	limit           limit
+	words           []Word   // of the values 0, 1, …
+	none            string   // what stands where there is no answer
+	hidden          []string // columns of a table, beside Time and Value
+	hosts           []string // the dashboards to which a host in it leads
+	namesConditions bool     // in a column of a table
+	runbook         string   // the condition whose runbook says more; else
+	docs            string   // a page of the documentation
+	width           int
+	height          int
 }
 
 // query is an expression and the name of what it returns.
@@ -52,12 +53,11 @@ type unit string
 const (
 	count     unit = "short"
 	ratio     unit = "percentunit"
-	times     unit = "x" // of what is wanted
+	times     unit = "suffix: ×"
 	byteCount unit = "bytes"
 	seconds   unit = "s"
 	perSecond unit = "pps"
 	moment    unit = "dateTimeFromNow" // of milliseconds
-	cores     unit = "suffix:cores"
 )
 
 // limit is where an answer is no good any more.

@@ -103,7 +103,8 @@ fleet:
 firewall: {mode: %s, grip: watched}
 capacity: {window: 3s}
 alerting: {labels: {cluster: eu}, hold_scale: 0.001, alertmanagers: ["http://%s:9093"]}
-`, role, s.hosts["nakama-1"].V4, s.hosts["nakama-2"].V4, s.hosts["database-1"].V4, s.hosts["monitor"].V4, s.path("absent.json"), mode, s.hosts["monitor"].V4))
+`, role, s.hosts["nakama-1"].V4, s.hosts["nakama-2"].V4, s.hosts["database-1"].V4, s.hosts["monitor"].V4, s.path("absent.json"),
+		mode, s.hosts["monitor"].V4))
 	// Processes of their own: a daemon would take another host's Nakama for a container on its own.
 	const both = `"$1" --metrics.prometheus_port "$2" & shift 2 && exec "$@"`
 	cmd := exec.Command("unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", both, "sh", s.server(role), fmt.Sprint(metricsPort),

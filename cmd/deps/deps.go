@@ -1,4 +1,0 @@
-// Package deps keeps dependencies until they are used.
-package deps
-
-import _ "github.com/chromedp/chromedp"

@@ -43,7 +43,7 @@ const (
 	settling = 30 * time.Second
 )
 
-// runbook is where it can be read; it is in the package too, below its docs.
+// runbook is where it can be read; the packages install it too, for who has no network.
 func runbook(condition string) string { return rules.DefaultRunbookBase + condition + ".md" }
 
 // openAlerts goes on with what was known before the restart.

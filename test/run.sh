@@ -45,7 +45,7 @@ told() {
 	fi
 	awk '/^=== / { test = $3; next }
 		/^ *--- SKIP/ { print "not run: " $3 ": " reason[$3] }
-		!/^ *--- / { reason[test] = $0 }' "$log" | sed 's/:  *[a-z_0-9]*_test\.go:[0-9]*: /: /'
+		!/^ *--- / { reason[test] = $0 }' "$log" | sed 's/:  *[a-z_0-9]*_test\.go:[0-9]*: \(not run: *\)\{0,1\}/: /'
 	rm -f "$log"
 	return "$status"
 }
@@ -124,12 +124,12 @@ if [[ $(id -u) != 0 ]]; then
 	not_run+=("the tests as root: run \`make test\` as root")
 else
 	scratch=$(mktemp -d)
-	mkdir "$scratch/tmp" "$scratch/source"
+	mkdir "$scratch/tmp" "$scratch/source" "$scratch/.cache"
 	tar -c --exclude=./.git --exclude=./bin --exclude=./dist . | tar -x -C "$scratch/source"
 	install -m 755 bin/nakama-warden "$scratch/nakama-warden"
 	export NAKAMA_WARDEN_PROGRAM=$scratch/nakama-warden
 	chmod 755 "$scratch"
-	chown -R "$user" "$scratch/tmp" "$scratch/source"
+	chown -R "$user" "$scratch/tmp" "$scratch/source" "$scratch/.cache"
 	if ! as_user unshare --user --map-root-user --net true; then
 		not_run+=("the tests as $user: this kernel gives an ordinary user no user namespace (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone)")
 	else

@@ -43,7 +43,7 @@ const (
 	settling = 30 * time.Second
 )
 
-// runbook is where it can be read; the packages install it too, for who has no network.
+// runbook is where it can be read.
 func runbook(condition string) string { return rules.DefaultRunbookBase + condition + ".md" }
 
 // openAlerts goes on with what was known before the restart.

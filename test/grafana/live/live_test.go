@@ -4,16 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
-	"os"
 	"os/exec"
-	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/nakama-warden/nakama-warden/dashboards"
+	"github.com/nakama-warden/nakama-warden/test/grafana/questions"
 )
 
 // silent says of which questions there is no answer here, and why. One of these that is answered fails the test too.
@@ -52,7 +49,8 @@ func TestEveryQuestionIsAnswered(t *testing.T) {
 	began := time.Now()
 	s := newStage(t)
 	s.warden("export", "dashboards", "--dir", s.path("dashboards"))
-	all := asked(t, s.path("dashboards"))
+	all, err := questions.Of(s.path("dashboards"))
+	must(t, err)
 
 	s.awaitAnswer(`count(nakama_warden_firewall_enforced{service="nakama-api"}) == 2`)
 	s.connect("nakama-1", "database-1", sqlPort, 5)
@@ -70,19 +68,19 @@ func TestEveryQuestionIsAnswered(t *testing.T) {
 	s.awaitAnswer(`nakama_warden_capacity_known == 1`)
 
 	t.Logf("%5.1f s: it is known how many fit", time.Since(began).Seconds())
-	var missing []question
+	var missing []questions.Question
 	s.await(func() bool {
-		missing = slices.DeleteFunc(slices.Clone(all), func(q question) bool { return silent()[q.title] != "" || s.answered(q) })
+		missing = slices.DeleteFunc(slices.Clone(all), func(q questions.Question) bool { return silent()[q.Title] != "" || s.answered(q) })
 		return len(missing) == 0
 	}, func() string { return fmt.Sprintf("no answer: %s", missing) })
 	t.Logf("%d queries answered after %.0f s", len(all), time.Since(began).Seconds())
 
 	for title, why := range silent() {
-		if !slices.ContainsFunc(all, func(q question) bool { return q.title == title }) {
+		if !slices.ContainsFunc(all, func(q questions.Question) bool { return q.Title == title }) {
 			t.Errorf("%s: nobody asks that", title)
 		}
 		for _, q := range all {
-			if q.title == title && !q.loki && s.answered(q) {
+			if q.Title == title && !q.Loki && s.answered(q) {
 				t.Errorf("%s: answered, and listed as not (%s)", title, why)
 			}
 		}
@@ -97,7 +95,7 @@ func (s *stage) awaitSteady(n int) {
 
 func (s *stage) awaitAnswer(expr string) {
 	s.t.Helper()
-	s.await(func() bool { return s.answered(question{title: expr, expr: expr}) }, func() string { return expr + " is not so" })
+	s.await(func() bool { return s.answered(questions.Question{Title: expr, Expr: expr}) }, func() string { return expr + " is not so" })
 }
 
 func (s *stage) instance(host string) string { return s.hosts[host].V4.String() + ":9735" }
@@ -116,70 +114,19 @@ func (s *stage) tamper() {
 	}
 }
 
-// question is a query of a panel, an annotation or a variable.
-type question struct {
-	page, title, expr string
-	over              bool // a time, rather than now
-	loki              bool
-}
-
-func (q question) String() string { return fmt.Sprintf("\n%s: %s  %s", q.page, q.title, q.expr) }
-
-// asked are all questions of the dashboards in a folder.
-func asked(t *testing.T, dir string) (all []question) {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
-	must(t, err)
-	if len(files) != 5 {
-		t.Fatalf("%d dashboards; want 5", len(files))
-	}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		must(t, err)
-		var d dashboards.Dashboard
-		must(t, json.Unmarshal(text, &d))
-		for _, p := range d.Panels {
-			for _, panel := range append([]dashboards.Panel{p}, p.Panels...) {
-				for _, target := range panel.Targets {
-					all = append(all, question{d.UID, panel.Title, target.Expr, target.Range, target.Datasource.Type == "loki"})
-				}
-			}
-		}
-		for _, a := range d.Annotations.List {
-			all = append(all, question{d.UID, a.Name, a.Expr, true, a.Datasource.Type == "loki"})
-		}
-		for _, v := range d.Templating.List {
-			if v.Type == "query" {
-				all = append(all, question{d.UID, v.Label, asSeries(t, v.Definition), false, false})
-			}
-		}
-	}
-	return all
-}
-
-// asSeries makes the query of a variable one that Prometheus knows.
-func asSeries(t *testing.T, definition string) string {
-	t.Helper()
-	parts := regexp.MustCompile(`^label_values\((.+), (\w+)\)$`).FindStringSubmatch(definition)
-	if parts == nil {
-		t.Fatalf("%q is no label_values(…)", definition)
-	}
-	return fmt.Sprintf(`count by (%s) (%s)`, parts[2], parts[1])
-}
-
 // answered says whether Prometheus has anything to say.
-func (s *stage) answered(q question) bool {
-	if q.loki {
+func (s *stage) answered(q questions.Question) bool {
+	if q.Loki {
 		return false
 	}
 	host := s.instance("nakama-1")
-	if strings.Contains(q.page, "cockroachdb") {
+	if strings.Contains(q.Page, "cockroachdb") {
 		host = s.instance("database-1")
 	}
-	expr := strings.NewReplacer("$cluster", "eu", "$host", host, "$node", "").Replace(q.expr)
+	expr := q.With(questions.Choices{Cluster: "eu", Host: host})
 	now := time.Now()
 	path := "/api/v1/query?" + url.Values{"query": {expr}}.Encode()
-	if q.over {
+	if q.Over {
 		path = "/api/v1/query_range?" + url.Values{"query": {expr}, "step": {"5"},
 			"start": {fmt.Sprint(now.Add(-time.Minute).Unix())}, "end": {fmt.Sprint(now.Unix())}}.Encode()
 	}

@@ -35,8 +35,8 @@ const (
 )
 
 const (
-	// lookEvery is how soon a change is judged: on-call hears of it within a second after its hold.
-	lookEvery = 250 * time.Millisecond
+	// judgeApart is how long the next judgement waits when events come thick and fast: on-call hears within a second after a hold.
+	judgeApart = 250 * time.Millisecond
 	// judgeEvery is how often conditions are judged though nothing seems to have changed.
 	judgeEvery = 2 * time.Second
 	// settling is how long after a start facts may be missing, at most: what fired before is not taken to be gone until then.
@@ -72,47 +72,27 @@ func (d *daemon) openAlerts(cfg *config.Config) error {
 
 // alert judges until ctx ends: when there is a sample or an event, when a hold or a silence ends, and when a person asked.
 func (d *daemon) alert(ctx context.Context) {
-	looks := time.NewTicker(lookEvery)
-	defer looks.Stop()
 	for ctx.Err() == nil {
-		seen := d.glance()
-		d.awaitNews(ctx, seen, looks.C, d.judge(time.Now()))
-	}
-}
-
-// awaitNews returns when there is something to judge, at the latest when the next judgement is due.
-func (d *daemon) awaitNews(ctx context.Context, seen glance, looks <-chan time.Time, next time.Time) {
-	due := time.NewTimer(time.Until(next))
-	defer due.Stop()
-	for {
+		measured, told := d.collector.Changed(), d.journal.Changed()
+		now := time.Now()
+		next := d.judge(now)
 		select {
 		case <-ctx.Done():
-			return
-		case <-due.C:
-			return
+		case <-time.After(time.Until(next)):
 		case <-d.alerts.woken:
-			return
-		case <-looks:
-			if d.glance() != seen {
-				return
-			}
+		case <-measured:
+		case <-told:
+			pauseUntil(ctx, now.Add(judgeApart))
 		}
 	}
 }
 
-// glance tells cheaply whether facts changed: most of them change with a sample, and what else happens is told as an event.
-type glance struct {
-	sample *status.Sample
-	events uint64
-}
-
-func (d *daemon) glance() glance {
-	g := glance{sample: d.collector.Latest()}
-	told, _ := d.journal.Counts()
-	for _, n := range told {
-		g.events += n
+// pauseUntil returns at a time, or when ctx ends.
+func pauseUntil(ctx context.Context, at time.Time) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(time.Until(at)):
 	}
-	return g
 }
 
 // judge takes one step: facts, conditions, alerts. It returns when the next one is due.

@@ -44,10 +44,10 @@ func (f discovered) equal(other discovered) bool {
 }
 
 // with adds what was found now.
-func (f discovered) with(roles []string, ports []uint16) discovered {
+func (f discovered) with(now discovered) discovered {
 	return discovered{
-		Roles:        slices.Compact(slices.Sorted(slices.Values(slices.Concat(f.Roles, roles)))),
-		MetricsPorts: slices.Compact(slices.Sorted(slices.Values(slices.Concat(f.MetricsPorts, ports)))),
+		Roles:        slices.Compact(slices.Sorted(slices.Values(slices.Concat(f.Roles, now.Roles)))),
+		MetricsPorts: slices.Compact(slices.Sorted(slices.Values(slices.Concat(f.MetricsPorts, now.MetricsPorts)))),
 	}
 }
 
@@ -117,27 +117,26 @@ func guardedPorts(cfg *config.Config) []collector.Guarded {
 	return ports
 }
 
-// learnEvery is how soon what was found is guarded.
-const learnEvery = 2 * time.Second
-
 // learn has what is found on this host guarded, as far as the configuration leaves it open, until ctx ends.
 func (d *daemon) learn(ctx context.Context) {
-	ticker := time.NewTicker(learnEvery)
-	defer ticker.Stop()
 	aged := time.NewTicker(storeKnownEvery)
 	defer aged.Stop()
 	stored := d.storedKnown()
+	var guarded discovered
 	for {
+		measured := d.collector.Changed()
+		if found := (discovered{Roles: d.collector.Roles(), MetricsPorts: d.collector.MetricsPorts()}); !found.equal(guarded) && d.onFound(ctx, found) {
+			guarded = found
+		}
+		if known := d.collector.Known(); !slices.EqualFunc(stored, known, sameUnit) {
+			stored = known
+			d.storeKnown(known)
+		}
 		select {
 		case <-ctx.Done():
 			d.storeKnown(d.collector.Known())
 			return
-		case <-ticker.C:
-			d.onFound(ctx, d.collector.Roles(), d.collector.MetricsPorts())
-			if known := d.collector.Known(); !slices.EqualFunc(stored, known, sameUnit) {
-				stored = known
-				d.storeKnown(known)
-			}
+		case <-measured:
 		case <-aged.C:
 			d.storeKnown(d.collector.Known())
 		}
@@ -168,15 +167,16 @@ func (d *daemon) storeKnown(known []collector.Known) {
 	}
 }
 
-func (d *daemon) onFound(ctx context.Context, roles []string, ports []uint16) {
+// onFound remembers what was found and guards it. It returns false when it could not be remembered: then it is to be tried again.
+func (d *daemon) onFound(ctx context.Context, found discovered) bool {
 	known := storedDiscoveries(d.store)
-	now := known.with(roles, ports)
+	now := known.with(found)
 	if now.equal(known) {
-		return
+		return true
 	}
 	if err := d.store.Put(policyBucket, foundKey, now); err != nil {
 		d.o.Log.Warn("what was found is not remembered", "error", err)
-		return
+		return false
 	}
 	d.journal.Tell(status.Event{Kind: status.KindFound, Summary: now.String(), Fields: map[string]string{"roles": strings.Join(now.Roles, ",")}})
 	err := d.order(ctx, func(ctx context.Context) error {
@@ -193,6 +193,7 @@ func (d *daemon) onFound(ctx context.Context, roles []string, ports []uint16) {
 	if err != nil && ctx.Err() == nil {
 		d.o.Log.Error("what was found is not guarded", "error", err)
 	}
+	return true
 }
 
 // fileInForce says that the file, as it was read last, is what is enforced.

@@ -8,24 +8,22 @@ import (
 	"github.com/nakama-warden/nakama-warden/status"
 )
 
-// rememberEvery is as often as the collector measures.
-const rememberEvery = time.Second
-
 // remember takes each sample into the history, and stores it, until ctx ends.
 func (d *daemon) remember(ctx context.Context) {
-	measured := time.NewTicker(rememberEvery)
-	defer measured.Stop()
 	store := time.NewTicker(history.StoreEvery)
 	defer store.Stop()
+	var last *status.Sample
 	for {
+		measured := d.collector.Changed()
+		if sample := d.collector.Latest(); sample != nil && sample != last {
+			d.history.Observe(*sample)
+			last = sample
+		}
 		select {
 		case <-ctx.Done():
 			d.storeHistory()
 			return
-		case <-measured.C:
-			if sample := d.collector.Latest(); sample != nil {
-				d.history.Observe(*sample)
-			}
+		case <-measured:
 		case <-store.C:
 			d.storeHistory()
 		}

@@ -56,6 +56,7 @@ type Collector struct {
 
 	mu           sync.Mutex // guards what follows
 	latest       *status.Sample
+	changed      chan struct{}
 	found        []string
 	metricsPorts []uint16
 	learnt       map[string]Learnt
@@ -76,7 +77,7 @@ func New(o Options) *Collector {
 	if o.Tell == nil {
 		o.Tell = func(status.Event) {}
 	}
-	return &Collector{o: o, scrapes: newScrapes(o.Now), known: o.Known,
+	return &Collector{o: o, scrapes: newScrapes(o.Now), known: o.Known, changed: make(chan struct{}),
 		searching: searching{finder: discovery.New(discovery.Options{Proc: o.Proc}), presences: newPresences(o.Root, o.Known)}}
 }
 
@@ -85,6 +86,14 @@ func (c *Collector) Latest() *status.Sample {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.latest
+}
+
+// Changed returns a channel that is closed when the next sample is there. Whoever follows takes the channel first, then the
+// sample, then waits: so nothing is missed between.
+func (c *Collector) Changed() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.changed
 }
 
 // Roles are the roles whose services have been found since the start, sorted.

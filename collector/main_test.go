@@ -254,11 +254,20 @@ const patience = 30 * time.Second
 // await waits for a sample in which the claim holds, and returns it.
 func (m *measuring) await(what string, claim func(*status.Sample) bool) *status.Sample {
 	m.tb.Helper()
-	var last *status.Sample
-	if !eventually(m.tb.Context(), func() bool { last = m.Latest(); return last != nil && claim(last) }) {
-		m.tb.Fatalf("%s: not seen; the last sample is %+v", what, last)
+	ctx, cancel := context.WithTimeout(m.tb.Context(), patience)
+	defer cancel()
+	for {
+		changed := m.Changed()
+		last := m.Latest()
+		if last != nil && claim(last) {
+			return last
+		}
+		select {
+		case <-ctx.Done():
+			m.tb.Fatalf("%s: not seen; the last sample is %+v", what, last)
+		case <-changed:
+		}
 	}
-	return last
 }
 
 func awaitTrue(tb testing.TB, claim func() bool) {
@@ -268,7 +277,7 @@ func awaitTrue(tb testing.TB, claim func() bool) {
 	}
 }
 
-// eventually looks again and again: snapshots tell nobody that they have changed.
+// eventually looks again and again, at what tells nobody that it has changed.
 func eventually(ctx context.Context, claim func() bool) bool {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

@@ -158,6 +158,8 @@ func (c *Collector) sample(ctx context.Context, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.latest = s
+	close(c.changed)
+	c.changed = make(chan struct{})
 }
 
 // forget closes what the units hold.

@@ -72,7 +72,8 @@ func socketInode(link string) (uint64, bool) {
 	return inode, err == nil
 }
 
-// likelyFirst orders processes for owners: those with one of the names before all others.
+// likelyFirst orders processes for owners: those with one of the names, then this one, whose web port is guarded too. The
+// others may hold a hundred thousand sockets, which would all be asked for.
 func likelyFirst(processes []process, names []string) []process {
 	ordered := slices.Clone(processes)
 	slices.SortStableFunc(ordered, func(a, b process) int { return rank(a, names) - rank(b, names) })
@@ -80,8 +81,11 @@ func likelyFirst(processes []process, names []string) []process {
 }
 
 func rank(p process, names []string) int {
-	if p.named(names) {
+	switch {
+	case p.named(names):
 		return 0
+	case p.pid == os.Getpid():
+		return 1
 	}
-	return 1
+	return 2
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -31,6 +32,19 @@ func TestParseSocketsStopsBehindTheListeners(t *testing.T) {
 	want := []socket{{policy.TCP, netip.MustParseAddrPort("0.0.0.0:7351"), 7351}}
 	if err != nil || !slices.Equal(found, want) {
 		t.Errorf("got %v, %v; want %v", found, err, want)
+	}
+}
+
+// Who holds a hundred thousand sockets without a guarded name is asked last.
+func TestOwnersAreLookedForWhereTheyAreLikely(t *testing.T) {
+	self := os.Getpid()
+	processes := []process{{pid: 1, name: "holder"}, {pid: self, name: "nakama-warden"}, {pid: self + 1, name: "nakama"}, {pid: self + 2, name: "sh"}}
+	var order []int
+	for _, p := range likelyFirst(processes, []string{"nakama"}) {
+		order = append(order, p.pid)
+	}
+	if want := []int{self + 1, self, 1, self + 2}; !slices.Equal(order, want) {
+		t.Errorf("got %v; want %v", order, want)
 	}
 }
 

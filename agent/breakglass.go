@@ -97,7 +97,7 @@ func (d *daemon) Pause(ctx context.Context, r status.PauseRequest) (status.Appli
 }
 
 func pauseText(p *status.Pause) string {
-	return fmt.Sprintf("PAUSED until %s: everybody gets in (%s)", p.Until.Format(time.RFC3339), p.Why)
+	return fmt.Sprintf("PAUSED until %s: everybody gets in%s (%s)", p.Until.Format(time.RFC3339), byName(p.By), p.Why)
 }
 
 func (d *daemon) beginPause(ctx context.Context, pause *status.Pause) error {

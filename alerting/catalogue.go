@@ -34,6 +34,15 @@ type Definition struct {
 	Title      string
 }
 
+// Severities are those in which the condition can hold, the worst first. Only what is open by the operator's own word is less bad
+// than the rest of its condition.
+func (d Definition) Severities() []string {
+	if d.Name == unsafeExposureName {
+		return []string{d.Severity, byWord}
+	}
+	return []string{d.Severity}
+}
+
 // Catalogue returns every condition of a host, the most severe first.
 func Catalogue() []Definition {
 	var all []Definition
@@ -59,7 +68,7 @@ func rules() []rule {
 	return []rule{
 		{Definition{"NotEnforced", critical, 5 * minute, 2 * minute, 0, "", AboutFence,
 			"Rules that are declared are not in the kernel."}, notEnforced},
-		{Definition{"UnsafeExposure", critical, 2 * minute, 5 * minute, 0, "", AboutFence,
+		{Definition{unsafeExposureName, critical, 2 * minute, 5 * minute, 0, "", AboutFence,
 			"A guarded service can be reached by whom it should be hidden from."}, unsafeExposure},
 		{Definition{"MemoryNearlyExhausted", critical, 5 * minute, 15 * minute, 0.9, UnitRatio, AboutCapacity,
 			"The memory of a service or of the host is nearly used up."}, memoryNearlyExhausted},

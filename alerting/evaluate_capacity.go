@@ -21,19 +21,30 @@ func provisionBelowTarget(h status.Host, threshold float64) []finding {
 			target, below = threshold, c.Ratio < threshold
 		}
 		if below {
-			found = append(found, finding{subject: u.Name, summary: summary("%s connections fit %s, %.1f × its peak of %s where %.1f is wanted (%s runs out first): add a node, or enlarge this one",
-				grouped(c.Fits), u.Name, c.Ratio, grouped(c.Peak), target, orElse(c.Binding, "memory"))})
+			found = append(found, finding{subject: u.Name, summary: summary("%s connections fit %s, %.1f × its peak of %s where %.1f is wanted: %s",
+				grouped(c.Fits), u.Name, c.Ratio, grouped(c.Peak), target, enlarge(c.Binding))})
 		}
 	}
 	return found
+}
+
+// enlarge says what has more connections fit, by what runs out first.
+func enlarge(binding string) phrase {
+	switch binding {
+	case "descriptors":
+		return "file descriptors run out first, raise LimitNOFILE= of its unit (or its container's ulimit) and restart it"
+	case "conntrack":
+		return "connection tracking runs out first, raise net.netfilter.nf_conntrack_max"
+	}
+	return "memory runs out first, add a node, or enlarge this one"
 }
 
 func memoryExhaustionForecast(h status.Host, _ float64) []finding {
 	var found []finding
 	for _, u := range unitsOf(h) {
 		if c := u.Capacity; c != nil && c.Exhaustion != nil {
-			found = append(found, finding{subject: u.Name, summary: summary("the load of %s is forecast to fill its memory at %s (%s connections now, %s fit): add a node, or give it more memory, before",
-				u.Name, clock(*c.Exhaustion), grouped(connectionsOf(u)), grouped(c.Fits))})
+			found = append(found, finding{subject: u.Name, summary: summary("the load of %s is forecast to fill its memory at %s (%s now, %s fit): add a node, or give it more memory, before",
+				u.Name, clock(*c.Exhaustion), connections(connectionsOf(u)), grouped(c.Fits))})
 		}
 	}
 	return found

@@ -20,6 +20,8 @@ func memoryCases() []raised {
 		{"file pages are no need", uses(3e9, 0), nil, ""},
 		{"only the whole is known", func(h *status.Host) { nakamaOf(h).Memory = status.Memory{Resident: 3.7e9, Limit: 4e9} },
 			[]string{"!MemoryNearlyExhausted/nakama.service"}, "3.7 GB of 4.0 GB"},
+		{"with one connection", func(h *status.Host) { uses(3.5e9, 0.1e9)(h); nakamaOf(h).Ports[0].Connections = 1 },
+			[]string{"!MemoryNearlyExhausted/nakama.service"}, "(90 %) with 1 connection: raise"},
 		{"no limit is known", func(h *status.Host) { nakamaOf(h).Memory = status.Memory{Resident: 3.7e9} }, nil, ""},
 		{"two share a limit", func(h *status.Host) {
 			for i := range h.Sample.Units {
@@ -63,7 +65,11 @@ func capacityCases() []raised {
 	}
 	soon := noon.Add(2 * time.Hour)
 	return []raised{
-		{"below the target", below, []string{"-ProvisionBelowTarget/nakama.service"}, "15,000 connections fit nakama.service, 1.2 × its peak of 12,500 where 1.5 is wanted"},
+		{"below the target", below, []string{"-ProvisionBelowTarget/nakama.service"}, "15,000 connections fit nakama.service, 1.2 × its peak of 12,500 where 1.5 is wanted: memory runs out first, add a node"},
+		{"below, for want of descriptors", func(h *status.Host) { below(h); nakamaOf(h).Capacity.Binding = "descriptors" }, []string{"-ProvisionBelowTarget/nakama.service"},
+			"wanted: file descriptors run out first, raise LimitNOFILE= of its unit"},
+		{"below, for want of tracked connections", func(h *status.Host) { below(h); nakamaOf(h).Capacity.Binding = "conntrack" }, []string{"-ProvisionBelowTarget/nakama.service"},
+			"wanted: connection tracking runs out first, raise net.netfilter.nf_conntrack_max"},
 		{"below, and not known", func(h *status.Host) { below(h); nakamaOf(h).Capacity.Known = false }, nil, ""},
 		{"capacity unknown", func(h *status.Host) { nakamaOf(h).Capacity = nil }, nil, ""},
 		{"forecast", func(h *status.Host) { nakamaOf(h).Capacity.Exhaustion = &soon }, []string{"-MemoryExhaustionForecast/nakama.service"},

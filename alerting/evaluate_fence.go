@@ -13,7 +13,6 @@ const (
 
 	stateEnforcing = "enforcing"
 	stateRemoved   = "removed"
-	statePaused    = "paused"
 	stateFailed    = "failed"
 )
 
@@ -21,12 +20,12 @@ const (
 const verifiedWithin = 30 * time.Minute
 
 // notEnforced is about the host as long as the kernel does not hold the rules, so that there is one page and not one for each
-// service. A pause is a person's word that has an end, and has its own condition.
+// service. A pause is a person's word that has an end, and has its own condition. Once it has ended the rules should be back.
 func notEnforced(h status.Host, _ float64) []finding {
 	f := h.Firewall
 	declared := inMode(h.Services, modeEnforce)
 	switch {
-	case f.Paused != nil || f.State == statePaused:
+	case f.Paused != nil:
 		return nil
 	case len(declared) == 0 && (len(h.Services) > 0 || f.Mode != modeEnforce):
 		return nil
@@ -69,6 +68,11 @@ func inMode(services []status.Service, mode string) []string {
 // bare is a service that should be enforced and is not.
 func bare(s status.Service) bool { return s.Mode == modeEnforce && !s.Enforced }
 
+const (
+	unsafeExposureName = "UnsafeExposure"
+	byWord             = status.SeverityWarning // of what `unsafe: true` opens
+)
+
 // unsafeExposure has two causes. A way past rules that are in force is found by us, and nobody knows of it: that pages. What
 // an operator declared with `unsafe: true` is known, and somebody should decide again whether it must be.
 func unsafeExposure(h status.Host, _ float64) []finding {
@@ -79,7 +83,7 @@ func unsafeExposure(h status.Host, _ float64) []finding {
 			found = append(found, finding{subject: s.Name, summary: summary("%s can be reached past the rules: %s; close that way, or take the service off that network", s.Name, s.Reason)})
 		}
 		if s.Unsafe {
-			found = append(found, finding{subject: s.Name, severity: status.SeverityWarning,
+			found = append(found, finding{subject: s.Name, severity: byWord,
 				summary: summary("%s is open to %s by `unsafe: true`: take that out of the configuration, or disable this condition if it must be", s.Name, few(s.From))})
 		}
 	}
@@ -115,7 +119,7 @@ func drift(h status.Host, within float64) []finding {
 func paused(h status.Host, _ float64) []finding {
 	p := h.Firewall.Paused
 	if p == nil {
-		return one(h.Firewall.State == statePaused, "everybody gets in, by a person's word: `nakama-warden apply` ends the pause now")
+		return nil
 	}
 	return one(true, summary("everybody gets in until %s, by %s (%s): `nakama-warden apply` ends the pause now",
 		clock(p.Until), orElse(p.By, "a person"), orElse(p.Why, "no reason given")))

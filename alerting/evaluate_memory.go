@@ -38,24 +38,24 @@ func hostMemory(h status.Host, threshold float64) (found []finding, judged bool)
 		return one(true, summary("the host has %s of %s memory and swap left (%s in use): find what grew, or give it more", bytes(left), bytes(total), percent(inUse))), true
 	}
 	u := slices.MaxFunc(unitsOf(h), func(a, b status.Unit) int { return cmp.Compare(held(a.Memory), held(b.Memory)) })
-	return one(true, summary("the host has %s of %s memory and swap left (%s in use), %s has %s (%s connections): give it more, or %s",
-		bytes(left), bytes(total), percent(inUse), u.Name, bytes(held(u.Memory)), grouped(connectionsOf(u)), relief(u.Role))), true
+	return one(true, summary("the host has %s of %s memory and swap left (%s in use), %s has %s (%s): give it more, or %s",
+		bytes(left), bytes(total), percent(inUse), u.Name, bytes(held(u.Memory)), connections(connectionsOf(u)), relief(u.Role))), true
 }
 
 // unitMemory is about units within one limit.
 func unitMemory(sharing []status.Unit, threshold float64) (finding, bool) {
-	var inUse, connections uint64
+	var inUse, load uint64
 	var names []string
 	for _, u := range sharing {
 		inUse += held(u.Memory)
-		connections += connectionsOf(u)
+		load += connectionsOf(u)
 		names = append(names, u.Name)
 	}
 	slices.Sort(names)
 	limit := sharing[0].Memory.Limit
 	share := float64(inUse) / float64(limit)
-	return finding{subject: strings.Join(names, ", "), summary: summary("%s: %s of %s in use (%s) with %s connections: raise the limit, or %s",
-		few(names), bytes(inUse), bytes(limit), percent(share), grouped(connections), relief(sharing[0].Role))}, share >= threshold
+	return finding{subject: strings.Join(names, ", "), summary: summary("%s: %s of %s in use (%s) with %s: raise the limit, or %s",
+		few(names), bytes(inUse), bytes(limit), percent(share), connections(load), relief(sharing[0].Role))}, share >= threshold
 }
 
 // byLimit puts units together that share a limit, as the units in one slice may. Those whose limit is unknown are left out.

@@ -1,7 +1,7 @@
 package alerting
 
 import (
-	"fmt"
+	"cmp"
 	"strings"
 	"time"
 
@@ -36,15 +36,15 @@ func inForceOf(g status.Group) phrase {
 	if g.Addresses == 0 {
 		return "it is empty: its services refuse everybody of it"
 	}
-	return phrase(fmt.Sprintf("its last %d addresses stay in force", g.Addresses))
+	return "its last " + amount(cmp.Or(g.Entries, g.Addresses), "address stays", "addresses stay") + " in force"
 }
 
 func rosterShrinkHeld(h status.Host, _ float64) []finding {
 	var found []finding
 	for _, g := range h.Roster {
-		if len(g.Held) > 0 {
-			found = append(found, finding{subject: g.Name, summary: summary("group %s lost too much at once, so %d still get in (%s): mend its source, or `nakama-warden apply --accept-shrink %s`",
-				g.Name, len(g.Held), strings.Join(g.Held[:min(2, len(g.Held))], ", "), g.Name)})
+		if in := h.StillIn(g); len(in) > 0 {
+			found = append(found, finding{subject: g.Name, summary: summary("group %s lost too much at once, so %s in (%s): mend its source, or `nakama-warden apply --accept-shrink %s`",
+				g.Name, amount(len(in), "still gets", "still get"), strings.Join(in[:min(2, len(in))], ", "), g.Name)})
 		}
 	}
 	return found

@@ -1,6 +1,7 @@
 package alerting
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -141,7 +142,7 @@ func fenceCases() []raised {
 		}, []string{"!UnsafeExposure/nakama-console"}, "macvlan"},
 
 		{"a pause", pause, []string{"-Paused"}, "2026-11-22 13:00 UTC, by ada (is it us?)"},
-		{"a pause of unknown end", state("paused"), []string{"-Paused"}, ""},
+		{"a pause has ended, and the rules are not back", state("paused"), []string{"!NotEnforced"}, "(the firewall is paused)"},
 
 		{"a fight", func(h *status.Host) { h.Firewall.Fight = "ufw" }, []string{"-DriftFight"}, "ufw takes"},
 		{"three drifts", drifts(3), []string{"-DriftRepeated"}, "3 times"},
@@ -169,12 +170,26 @@ func rosterCases() []raised {
 		{"a source fails", func(h *status.Host) {
 			h.Roster[0].Sources = append(h.Roster[0].Sources, status.Source{Name: "files/1", Problem: "no such file"})
 		}, []string{"-RosterStale/admins"}, "files/1 fails, no such file; mend the source; its last 3 addresses stay in force"},
+		{"a source of one fails", func(h *status.Host) {
+			h.Roster[0] = status.Group{Name: "admins", Addresses: 1, Entries: 1, Sources: []status.Source{{Name: "files/1", Problem: "no such file"}}}
+		}, []string{"-RosterStale/admins"}, "its last 1 address stays in force"},
+		{"a source of neighbours fails", func(h *status.Host) {
+			h.Roster[0] = status.Group{Name: "admins", Addresses: 1, Entries: 2, Sources: []status.Source{{Name: "files/1", Problem: "no such file"}}}
+		}, []string{"-RosterStale/admins"}, "its last 2 addresses stay in force"},
 		{"a source fails, nothing known", func(h *status.Host) {
 			h.Roster[0] = status.Group{Name: "nakama", Sources: []status.Source{{Name: "files/0"}}}
 		}, []string{"-RosterStale/nakama"}, "it is empty"},
 		{"no answer for an hour", func(h *status.Host) { h.Roster[0].LastSuccess = noon.Add(-time.Hour - time.Second) }, []string{"-RosterStale/admins"}, "10:59 UTC"},
 		{"an answer an hour ago", func(h *status.Host) { h.Roster[0].LastSuccess = noon.Add(-time.Hour) }, nil, ""},
 		{"a group of a stored policy", func(h *status.Host) { h.Roster[0] = status.Group{Name: "admins", Addresses: 3} }, nil, ""},
+		{"a loss is held, and one of it revoked", func(h *status.Host) {
+			h.Roster[0].Held = []string{"10.0.0.1", "10.0.0.2", "10.0.0.0/24"}
+			h.Firewall.Revoked = []status.Revocation{{Prefix: netip.MustParsePrefix("10.0.0.1/32")}, {Prefix: netip.MustParsePrefix("10.0.0.2/31")}}
+		}, []string{"~RosterShrinkHeld/admins"}, "so 1 still gets in (10.0.0.0/24): mend"},
+		{"a loss is held, and all of it revoked", func(h *status.Host) {
+			h.Roster[0].Held = []string{"10.0.0.1", "10.0.0.16/28", "2001:db8::1"}
+			h.Firewall.Revoked = []status.Revocation{{Prefix: netip.MustParsePrefix("10.0.0.0/24")}, {Prefix: netip.MustParsePrefix("2001:db8::/64")}}
+		}, nil, ""},
 		{"a loss is held", func(h *status.Host) { h.Roster[0].Held = []string{"10.0.0.1", "10.0.0.2", "10.0.0.3"} }, []string{"~RosterShrinkHeld/admins"}, "--accept-shrink admins"},
 	}
 }
@@ -228,15 +243,26 @@ func agentCases() []raised {
 			[]string{"-DeliveryFailing/pagerduty/oncall/0"}, "since 2026-11-22 11:59 UTC (4 wait): 401 Unauthorized"},
 		{"a receiver fails and loses", delivery(status.Delivery{Receiver: "slack/0", Queued: 4, FailingFrom: noon, Results: map[string]uint64{"dropped": 2}}),
 			[]string{"-DeliveryFailing/slack/0"}, "(4 wait, 2 were dropped)"},
+		{"a receiver loses one", delivery(status.Delivery{Receiver: "slack/0", Queued: 1, FailingFrom: noon, Results: map[string]uint64{"dropped": 1}}),
+			[]string{"-DeliveryFailing/slack/0"}, "(1 waits, 1 was dropped)"},
+		{"a receiver is too slow for one", delivery(status.Delivery{Receiver: "slack/0", Queued: 1, Results: map[string]uint64{"dropped": 1}}),
+			[]string{"-DeliveryFailing/slack/0"}, "too slow: 1 alert waits, 1 was dropped;"},
 		{"a receiver is too slow", delivery(status.Delivery{Receiver: "slack/0", Queued: 4, Results: map[string]uint64{"dropped": 2}}), []string{"-DeliveryFailing/slack/0"}, "too slow"},
 		{"a receiver is well again", delivery(status.Delivery{Receiver: "slack/0", Results: map[string]uint64{"dropped": 2}}), nil, ""},
 		{"a queue", delivery(status.Delivery{Receiver: "slack/0", Queued: 4}), nil, ""},
 
 		{"a bad file", func(h *status.Host) {
 			h.Config.LastReloadOK, h.Config.Problem = false, "config.yaml:3: firewall.moed: unknown key"
-		}, []string{"-ConfigInvalid"}, "the one before it stays in force: config.yaml:3: firewall.moed"},
+		}, []string{"-ConfigInvalid"}, "config.yaml:3: firewall.moed: unknown key: so the configuration on disk is not used, the one before it stays in force; mend"},
+		{"the first of two, in a file far away", func(h *status.Host) {
+			h.Config.Path = "/srv/configuration/of/the/fleet/nakama-warden/config.yaml"
+			h.Config.Problem = h.Config.Path + ":3: firewall.moed: unknown key; want one of mode, grip\n" + h.Config.Path + ":9: x"
+		}, []string{"-ConfigInvalid"}, "line 3: firewall.moed: unknown key; want one of mode, grip: so"},
 		{"a bad file at the start", func(h *status.Host) { h.Config = status.Config{Problem: "config.yaml:3: x", FromLastStart: true} },
 			[]string{"-ConfigInvalid"}, "before the last start"},
-		{"a full disk", func(h *status.Host) { h.Agent.StoreProblem = "no space left on device" }, []string{"-StoreDegraded"}, "no space left on device"},
+		{"a full disk", func(h *status.Host) { h.Agent.StoreProblem = "no space left on device" }, []string{"-StoreDegraded"}, "restart: no space left on device; free"},
+		{"a full disk, told by each layer", func(h *status.Host) {
+			h.Agent.StoreProblem = "write /var/lib/nakama-warden/state.db: update outbox/000000000000002a and 3 more: write /var/lib/nakama-warden/state.db: no space left on device"
+		}, []string{"-StoreDegraded"}, "nakama-warden/state.db: no space left on device; free the disk"},
 	}
 }

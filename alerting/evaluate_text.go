@@ -33,11 +33,17 @@ const shortestCut = 20
 // phrase is a part of a sentence that holds nothing from outside, unless it was made plain and short.
 type phrase string
 
+// chain is a text from outside that ends in what matters, as wrapped errors end in their cause: it is cut at its beginning.
+type chain string
+
 func cut(args []any, most int) []any {
 	short := make([]any, len(args))
 	for i, arg := range args {
-		if text, ok := arg.(string); ok {
+		switch text := arg.(type) {
+		case string:
 			arg = plain(text, most)
+		case chain:
+			arg = lastOf(string(text), most)
 		}
 		short[i] = arg
 	}
@@ -82,6 +88,16 @@ func harmless(r rune) rune {
 	return utf8.RuneError
 }
 
+// lastOf is plain for the end of a text.
+func lastOf(text string, most int) string {
+	text = text[max(0, len(text)-longestLook):]
+	runes := []rune(plain(text, longestLook))
+	if len(runes) <= most {
+		return string(runes)
+	}
+	return ellipsis + strings.TrimLeft(string(runes[len(runes)-most+1:]), " ")
+}
+
 func cutEnd(text string) string {
 	_, size := utf8.DecodeLastRuneInString(text)
 	return text[:len(text)-size] + ellipsis
@@ -110,6 +126,21 @@ func grouped(n uint64) string {
 		digits = digits[:i] + "," + digits[i:]
 	}
 	return digits
+}
+
+// amount is a number and its word.
+func amount[N int | uint64](n N, one, more string) phrase {
+	if n == 1 {
+		return phrase("1 " + one)
+	}
+	return phrase(fmt.Sprint(n) + " " + more)
+}
+
+func connections(n uint64) phrase {
+	if n == 1 {
+		return "1 connection"
+	}
+	return phrase(grouped(n) + " connections")
 }
 
 // bytes is decimal, as the sizes of hosts are.

@@ -39,6 +39,8 @@ type tally struct {
 	// steady: but for its connections, the process keeps the number of its descriptors, as a Nakama does. A database
 	// opens and closes files all the time.
 	steady bool
+	// shared: other services have the same network namespace, so that its established connections may be theirs.
+	shared bool
 
 	counts  []sockdiag.Counts // of counter.Ports(), at the last exact count; nil before the first
 	exactAt time.Time
@@ -46,6 +48,7 @@ type tally struct {
 
 	triedAt time.Time
 	nextAt  time.Time
+	soonAt  time.Time // the next exact count at the earliest, where a change cannot be told otherwise
 }
 
 // vital is what is read every second.
@@ -55,17 +58,22 @@ type vital struct {
 	estabKnown  bool
 }
 
-// exact counts if it is time, or if the clock was set back.
+// exact counts if it is time, if the clock was set back, or if something changed and only a count tells what.
 func (t *tally) exact(ctx context.Context, now time.Time, read func() vital) error {
-	if now.Before(t.nextAt) && !now.Before(t.triedAt) {
+	early := now.Before(t.nextAt) && !now.Before(t.triedAt)
+	if early && (!t.shared || now.Before(t.soonAt)) {
 		return nil
 	}
 	before := read()
+	if early && !t.ambiguous(before) {
+		return nil
+	}
 	counts := make([]sockdiag.Counts, len(t.counter.Ports()))
 	began := t.clock()
 	err := t.counter.Count(ctx, counts)
 	cost := t.clock().Sub(began)
-	t.triedAt, t.nextAt = now, now.Add(max(exactAtLeast, time.Duration(float64(cost)/exactShare)))
+	owed := time.Duration(float64(cost) / exactShare)
+	t.triedAt, t.nextAt, t.soonAt = now, now.Add(max(exactAtLeast, owed)), now.Add(owed)
 	if err != nil {
 		return err
 	}
@@ -108,12 +116,20 @@ func (t *tally) change(now time.Time, v vital) (int64, string) {
 	switch {
 	case now.Equal(t.exactAt):
 		return 0, howExact
-	case t.steady && v.descriptors > 0 && t.at.descriptors > 0:
+	case t.derivable(v):
 		return int64(v.descriptors) - int64(t.at.descriptors), howDerived
-	case v.estabKnown && t.at.estabKnown:
+	case v.estabKnown && t.at.estabKnown && !t.shared:
 		return int64(v.established) - int64(t.at.established), howEstablished
 	}
 	return 0, howLast
+}
+
+// derivable says that the process' own descriptors tell.
+func (t *tally) derivable(v vital) bool { return t.steady && v.descriptors > 0 && t.at.descriptors > 0 }
+
+// ambiguous says that connections came or went, of this service or of another.
+func (t *tally) ambiguous(v vital) bool {
+	return t.shared && t.counts != nil && !t.derivable(v) && v.estabKnown && t.at.estabKnown && v.established != t.at.established
 }
 
 func states(c sockdiag.Counts) map[string]uint64 {

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/nakama-warden/nakama-warden/collector/discovery"
 	"github.com/nakama-warden/nakama-warden/collector/sockdiag"
 	"github.com/nakama-warden/nakama-warden/status"
 )
@@ -112,6 +113,62 @@ func TestBetweenExactCounts(t *testing.T) {
 				t.Errorf("%d exact counts in a second", d.looks)
 			}
 		})
+	}
+}
+
+// TestShared: where another service has the same network namespace, its connections are not taken for ours. Who can tell by its
+// own descriptors does; else a change has the next exact count come as soon as the last one's cost allows.
+func TestShared(t *testing.T) {
+	tests := []struct {
+		name        string
+		steady      bool
+		cost, after time.Duration
+		then        vital
+		want        says
+		looks       int
+	}{
+		{"own descriptors tell", true, 2 * time.Millisecond, 2 * time.Second, vital{163, 900, true}, says{130, howDerived}, 1},
+		{"nothing changed", false, 2 * time.Millisecond, 2 * time.Second, vital{163, 500, true}, says{100, howLast}, 1},
+		{"changed, and a count is too dear yet", false, 2 * time.Millisecond, 900 * time.Millisecond, vital{133, 900, true}, says{100, howLast}, 1},
+		{"changed", false, 2 * time.Millisecond, time.Second, vital{133, 900, true}, says{107, howExact}, 2},
+		{"nothing cheap", false, 2 * time.Millisecond, 2 * time.Second, vital{}, says{100, howLast}, 1},
+		{"changed, dear", false, 100 * time.Millisecond, 49 * time.Second, vital{133, 900, true}, says{100, howLast}, 1},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			d := newDesk(26257)
+			d.steady, d.shared, d.cost = test.steady, true, test.cost
+			d.vital, d.held[0] = vital{133, 500, true}, 100
+			d.tells(t, 0)
+			d.now = d.now.Add(-test.cost) // the cost is not among what passes
+			d.vital, d.held[0], d.cost = test.then, 107, 0
+			if got := told(d.tells(t, test.after)); got[0] != test.want || d.looks != test.looks {
+				t.Errorf("%v after %d exact counts; want %v after %d", got, d.looks, test.want, test.looks)
+			}
+		})
+	}
+}
+
+func TestNeighbours(t *testing.T) {
+	one := func(ns uint64, own bool) *unit { return &unit{Found: discovery.Found{NetNS: ns, Own: own}} }
+	for _, test := range []struct {
+		name string
+		a, b *unit
+		want bool
+	}{
+		{"on the host", one(1, true), one(1, true), true},
+		{"on the host, unseen", one(0, true), one(0, true), true},
+		{"in a pod", one(7, false), one(7, false), true},
+		{"in two containers", one(7, false), one(8, false), false},
+		{"in two containers, unseen", one(0, false), one(0, false), false},
+		{"one in a container", one(1, true), one(8, false), false},
+	} {
+		if got := test.a.neighbours(test.b); got != test.want {
+			t.Errorf("%s: %t", test.name, got)
+		}
+		if test.a.neighbours(test.a) {
+			t.Errorf("%s: it is its own neighbour", test.name)
+		}
 	}
 }
 

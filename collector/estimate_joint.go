@@ -104,7 +104,7 @@ func divide(portions map[*estimate]portion, group []nakama, limit uint64, by str
 	}
 }
 
-// conntrackOf tells how many connections of each Nakama fit into the host's table, which all share; none where nothing is
+// conntrackOf tells how many connections of each Nakama fit into the host's table, which all share; none where nothing of them is
 // tracked.
 func conntrackOf(all []nakama, m status.Machine) map[*estimate]*capacity.Resource {
 	tracked := map[*estimate]*capacity.Resource{}
@@ -115,6 +115,9 @@ func conntrackOf(all []nakama, m status.Machine) map[*estimate]*capacity.Resourc
 		var connections uint64
 		for _, n := range group {
 			connections += connectionsOf(n.Ports)
+		}
+		if m.Conntrack.Used == 0 && connections > 0 {
+			continue
 		}
 		r := capacity.Conntrack(m.Conntrack.Limit, m.Conntrack.Used, connections)
 		for i, part := range parts(group) {

@@ -141,6 +141,20 @@ func TestWhatIsNotKnownOfOneIsSaidOfBoth(t *testing.T) {
 	}
 }
 
+// A table that does not track the game's connections leaves memory to bind, and known.
+func TestConntrackOfConnectionsThatAreNotTracked(t *testing.T) {
+	s := newScene(nil, onHost("a"))
+	s.climb(16)
+	s.host(8e9, 0)
+	for used, want := range map[uint64]int{50: 2, 0: 1} {
+		s.sample.Machine.Conntrack = &status.Level{Used: used, Limit: 31000}
+		s.pass(1)
+		if c := s.capacity(0); !c.Known || c.Binding != "memory" || len(c.Resources) != want {
+			t.Errorf("with %d entries: %+v; want memory to bind, among %d resources", used, c, want)
+		}
+	}
+}
+
 func TestConntrackIsShared(t *testing.T) {
 	s := newScene(nil, onHost("a"), onHost("b"))
 	s.climb(16, 8)

@@ -298,6 +298,33 @@ func TestVanished(t *testing.T) {
 	}
 }
 
+// TestTwoInOneNetwork: a database beside a Nakama is not taken to have the players, and a client of its own is counted at once,
+// long before an exact count is due.
+func TestTwoInOneNetwork(t *testing.T) {
+	host, players := fleet(t)
+	server(t, host, "nakama", []string{"[::]:7350"})
+	cockroach := server(t, host, "cockroach", []string{"[::]:26257"})
+	crowd, client := start(t, players, "crowd", "crowd"), start(t, players, "crowd", "crowd")
+	now := time.Now() // it stands still, so that a count costs nothing
+	c := New(Options{Guarded: guarded, Roles: func() []string { return nil }, Environment: func() string { return "testing" },
+		Now: func() time.Time { return now }})
+	defer c.forget()
+	client.holds(4, netip.AddrPortFrom(host.V4, 26257))
+	c.search(t.Context())
+	for i, change := range []func(){
+		func() {},
+		func() { crowd.holds(10, netip.AddrPortFrom(host.V4, 7350)) },
+		func() { client.holds(7, netip.AddrPortFrom(host.V4, 26257)) },
+	} {
+		change()
+		c.sample(t.Context(), now.Add(time.Duration(i)*time.Millisecond))
+		u, _ := of(c.Latest(), cockroach)
+		if want := []uint64{4, 4, 7}[i]; len(u.Ports) != 1 || u.Ports[0].Connections != want || u.Ports[0].How != howExact {
+			t.Errorf("step %d: %+v; want %d, exactly", i, u.Ports, want)
+		}
+	}
+}
+
 // TestUncountable: where connections cannot be counted, the unit says so, as long as it is so, and all else is measured.
 func TestUncountable(t *testing.T) {
 	self := discovery.Found{Role: discovery.RoleNakama, PID: os.Getpid(), Own: true} // listens nowhere: nothing to count

@@ -62,6 +62,11 @@ func (u *unit) count(guarded []Guarded, clock func() time.Time) {
 	}
 }
 
+// neighbours says that another service has the same network namespace.
+func (u *unit) neighbours(other *unit) bool {
+	return other != u && (u.NetNS != 0 && u.NetNS == other.NetNS || u.Own && other.Own)
+}
+
 // guardedPorts are the ports of its role's services that the process listens on; where it listens on none of them, all
 // that it listens on.
 func (u *unit) guardedPorts(guarded []Guarded) []uint16 {
@@ -104,6 +109,7 @@ func (u *unit) close() {
 // learn reads what changes seldom.
 func (u *unit) learn(ctx context.Context, c *Collector, machine status.Machine) {
 	u.count(c.o.Guarded(), c.o.Now)
+	u.shared = slices.ContainsFunc(c.units, u.neighbours)
 	var err error
 	u.limits, err = cgroup.Read(c.o.Proc, u.PID, machine.MemoryTotal)
 	u.note("read the memory limit", err)

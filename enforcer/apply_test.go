@@ -55,6 +55,9 @@ func TestAnApplyTellsWhatItChanged(t *testing.T) {
 			!strings.Contains(fields["changes"], "+ chain prerouting") {
 			t.Errorf("fields %q", fields)
 		}
+		if want := "policy " + w.Policy.Hash() + " of revision r1 is in force: "; !strings.HasPrefix(told[0].Summary, want) {
+			t.Errorf("%q; want %q", told[0].Summary, want)
+		}
 		r.apply(w)
 		if len(r.told(status.KindPolicyApplied)) != 1 {
 			t.Error("an apply that changed nothing was told")

@@ -162,9 +162,12 @@ func (e *Enforcer) doubt() {
 }
 
 func (e *Enforcer) tellApplied(changes []string) {
-	p := e.wish.Policy
+	p, name := e.wish.Policy, e.wish.Policy.Hash()
+	if e.wish.Revision != "" {
+		name += " of revision " + e.wish.Revision
+	}
 	e.o.Tell(status.Event{Kind: status.KindPolicyApplied,
-		Summary: fmt.Sprintf("policy %s is in force: %d services, %d changes (%s)", p.Hash(), len(p.Services), len(changes), e.wish.Why),
+		Summary: fmt.Sprintf("policy %s is in force: %d services, %d changes (%s)", name, len(p.Services), len(changes), e.wish.Why),
 		Fields: map[string]string{
 			"policy":   p.Hash(),
 			"revision": e.wish.Revision,

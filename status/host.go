@@ -130,7 +130,8 @@ type Count struct {
 // Group is one group of the roster and the sources that fill it.
 type Group struct {
 	Name        string    `json:"name"`
-	Addresses   int       `json:"addresses"` // prefixes after coalescing
+	Addresses   int       `json:"addresses"`         // prefixes after coalescing
+	Entries     int       `json:"entries,omitempty"` // addresses and prefixes as its sources name them, each once; absent of a stored policy
 	Prefixes    []string  `json:"prefixes,omitempty"`
 	LastSuccess time.Time `json:"last_success,omitzero"` // the last time every source of the group answered
 	Sources     []Source  `json:"sources,omitempty"`

@@ -161,7 +161,7 @@ func TestLoadUnitesAllSources(t *testing.T) {
 	}
 	b.load("admins= nakama=10.0.0.1,10.0.0.2,10.0.0.3,10.0.0.9,10.1.0.0/16")
 	g := b.group("nakama")
-	want := status.Group{Name: "nakama", Addresses: 4, Prefixes: []string{"10.0.0.1", "10.0.0.2/31", "10.0.0.9", "10.1.0.0/16"}, LastSuccess: noon(),
+	want := status.Group{Name: "nakama", Addresses: 4, Entries: 5, Prefixes: []string{"10.0.0.1", "10.0.0.2/31", "10.0.0.9", "10.1.0.0/16"}, LastSuccess: noon(),
 		Sources: []status.Source{{Name: "files/0", Up: true}, {Name: "files/1", Up: true}, {Name: "static/0", Up: true}}}
 	if fmt.Sprintf("%+v", g) != fmt.Sprintf("%+v", want) {
 		t.Errorf("status %+v\nwant   %+v", g, want)

@@ -167,8 +167,9 @@ func (f *Fleet) describe() []status.Group {
 	view := make([]status.Group, 0, len(f.records))
 	for _, name := range slices.Sorted(maps.Keys(f.records)) {
 		rec := f.records[name]
-		prefixes := policy.Coalesce(rec.inForce())
-		view = append(view, status.Group{Name: name, Addresses: len(prefixes), Prefixes: texts(prefixes),
+		entries := rec.inForce()
+		prefixes := policy.Coalesce(entries)
+		view = append(view, status.Group{Name: name, Addresses: len(prefixes), Entries: len(entries), Prefixes: texts(prefixes),
 			LastSuccess: rec.Success, Sources: f.sources(name), Held: texts(rec.held()), HeldReason: rec.heldReason(name)})
 	}
 	return view

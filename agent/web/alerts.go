@@ -8,12 +8,10 @@ import (
 // alerting writes what is wrong and who heard of it. Every condition has a series: one that appears with its first 1 could not
 // be alerted on by its change.
 func (s series) alerting(h status.Host) {
-	active := map[string]bool{}
-	for _, c := range h.Conditions {
-		active[c.Name] = true
-	}
 	for _, c := range alerting.Catalogue() {
-		s.gauge(conditionActive, number(active[c.Name]), c.Name)
+		for severity, active := range severities(c, h.Conditions) {
+			s.gauge(conditionActive, number(active), c.Name, severity)
+		}
 	}
 	byState := map[string]float64{status.AlertPending: 0, status.AlertFiring: 0}
 	for _, a := range h.Alerts {
@@ -31,4 +29,22 @@ func (s series) alerting(h status.Host) {
 		}
 	}
 	s.gauge(outboxLength, float64(queued))
+}
+
+// severities tells for each severity of a condition whether it holds. One that the operator gave another severity has that for as
+// long as it holds: what it is otherwise is no fact of the host.
+func severities(d alerting.Definition, conditions []status.Condition) map[string]bool {
+	all, active := map[string]bool{}, map[string]bool{}
+	for _, severity := range d.Severities() {
+		all[severity] = false
+	}
+	for _, c := range conditions {
+		if c.Name == d.Name {
+			all[c.Severity], active[c.Severity] = true, true
+		}
+	}
+	if len(all) > len(d.Severities()) {
+		return active
+	}
+	return all
 }

@@ -66,7 +66,7 @@ var (
 	rosterAddresses = describe("roster_addresses", "Prefixes of the group after coalescing.", "group")
 	rosterSourceUp  = describe("roster_source_up", "Whether the source of the group answered last time.", "group", "source")
 	rosterSuccess   = describe("roster_last_success_timestamp_seconds", "When every source of the group last answered.", "group")
-	conditionActive = describe("condition_active", "Whether the condition holds now, of anything on this host.", "condition")
+	conditionActive = describe("condition_active", "Whether the condition holds now, of anything on this host.", "condition", "severity")
 	alerts          = describe("alerts", "Alerts by state; silenced ones fire too.", "state")
 	maintenance     = describe("maintenance", "Whether a maintenance lasts.")
 	notifications   = describe("notifications_total", "Alerts by what their delivery came to; failed counts attempts.", "receiver", "result")

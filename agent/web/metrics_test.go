@@ -45,7 +45,11 @@ func fixed() Options {
 				{Receiver: "pagerduty/on-call/0", Queued: 1, Results: map[string]uint64{"delivered": 3, "refused": 1}},
 			},
 		},
-		Conditions:  []status.Condition{{Name: "DescriptorsLow", Subject: "a"}, {Name: "DescriptorsLow", Subject: "b"}},
+		Conditions: []status.Condition{
+			{Name: "DescriptorsLow", Subject: "a", Severity: "warning"}, {Name: "DescriptorsLow", Subject: "b", Severity: "warning"},
+			{Name: "UnsafeExposure", Subject: "nakama-console", Severity: "warning"},
+			{Name: "AuditOnly", Severity: "warning"}, // by the operator's word
+		},
 		Alerts:      []status.Alert{{State: status.AlertFiring}, {State: status.AlertPending}, {State: status.AlertPending}},
 		Maintenance: &status.Maintenance{Until: at.Add(time.Hour)},
 	}

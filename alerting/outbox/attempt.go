@@ -42,7 +42,8 @@ func (o *Outbox) attempt(ctx context.Context, r Receiver, alerts []status.Alert)
 	return a
 }
 
-// Test sends the alert through every receiver at once, past what waits, and stores nothing.
+// Test sends the alert through every receiver at once, past what waits, and stores nothing. A receiver that takes it is no longer
+// taken to fail: after a final refusal nothing else may be tried for hours.
 func (o *Outbox) Test(ctx context.Context, a status.Alert) []status.ReceiverTest {
 	a.Test = true
 	receivers := o.receivers()
@@ -53,10 +54,25 @@ func (o *Outbox) Test(ctx context.Context, a status.Alert) []status.ReceiverTest
 			begun := time.Now()
 			got := o.attempt(ctx, r, []status.Alert{a})
 			tests[i] = status.ReceiverTest{Receiver: r.Name(), OK: got.ok, Answer: got.text, Took: time.Since(begun)}
+			if got.ok {
+				o.mended(r.Name(), begun)
+			}
 		})
 	}
 	all.Wait()
 	return tests
+}
+
+// mended takes in that a receiver took a test that began then: what failed before is tried at once.
+func (o *Outbox) mended(receiver string, begun time.Time) {
+	o.mu.Lock()
+	var events []status.Event
+	if l := named(o.lanes, receiver); l != nil && !l.failing.IsZero() && !l.failing.After(begun) {
+		events = l.works()
+		signal(l.wake)
+	}
+	o.mu.Unlock()
+	o.tell(events)
 }
 
 func (o *Outbox) receivers() (all []Receiver) {

@@ -73,8 +73,13 @@ func (l *lane) resume() {
 }
 
 func (l *lane) succeeded(alerts int) []status.Event {
-	now, since := time.Now(), l.failing
 	l.results[resultDelivered] += uint64(alerts)
+	return l.works()
+}
+
+// works notes that the receiver took something, be it a test.
+func (l *lane) works() []status.Event {
+	now, since := time.Now(), l.failing
 	l.success, l.failing, l.problem = now, time.Time{}, ""
 	l.resume()
 	if since.IsZero() {
@@ -113,7 +118,8 @@ func (l *lane) dropped(alerts int) []status.Event {
 		return nil
 	}
 	l.results[resultDropped] += uint64(alerts)
-	summary := fmt.Sprintf("%s will not hear of %d alerts: they were dropped, %d wait", l.name, alerts, len(l.queue.waiting))
+	summary := fmt.Sprintf("%s will not hear of %s dropped, %s", l.name,
+		amount(alerts, "alert: it was", "alerts: they were"), amount(len(l.queue.waiting), "waits", "wait"))
 	return []status.Event{l.event(status.KindDeliveryFailed, summary,
 		map[string]string{"result": resultDropped, "alerts": strconv.Itoa(alerts)})}
 }
@@ -129,6 +135,14 @@ func (l *lane) event(kind, summary string, fields map[string]string) status.Even
 	e := status.Event{Kind: kind, Summary: summary, Fields: map[string]string{"receiver": l.name}}
 	maps.Copy(e.Fields, fields)
 	return e
+}
+
+// amount is a number and its word.
+func amount(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + more
 }
 
 // wait spreads a pause over its second half, so that agents that failed together do not come back together.

@@ -64,7 +64,7 @@ func (l *lane) close() []status.Event {
 		return nil
 	}
 	l.results[resultDropped] += uint64(waiting)
-	summary := fmt.Sprintf("%s is a receiver no more: %d alerts that waited for it are dropped", l.name, waiting)
+	summary := fmt.Sprintf("%s is a receiver no more: %s dropped", l.name, amount(waiting, "alert that waited for it is", "alerts that waited for it are"))
 	return []status.Event{l.event(status.KindDeliveryFailed, summary,
 		map[string]string{"result": resultDropped, "alerts": strconv.Itoa(waiting)})}
 }
@@ -130,7 +130,7 @@ func (o *Outbox) tellLoss(broken int, err error) {
 	if broken == 0 && err == nil {
 		return
 	}
-	summary := fmt.Sprintf("%d stored alerts cannot be read, nobody will hear of them", broken)
+	summary := amount(broken, "stored alert cannot be read, nobody will hear of it", "stored alerts cannot be read, nobody will hear of them")
 	if err != nil {
 		summary = fmt.Sprintf("what waits for the receivers cannot be read, nobody will hear of it: %v", err)
 	}

@@ -268,6 +268,54 @@ func TestATestGoesPastTheQueue(t *testing.T) {
 	})
 }
 
+// After a final refusal nothing is tried again by itself: a test that is taken shows that the receiver is mended.
+func TestATestThatIsTakenEndsAFailure(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		slack, pager := newEar("slack"), newEar("pager")
+		r.start(Options{}, slack, pager)
+		slack.fails(refusal{errors.New("400: no_channel")})
+		pager.fails(errDown)
+		r.put("A!")
+		pass(10 * time.Second)
+		r.told()
+		r.Test(t.Context(), alerts("T")[0])
+		equal(t, "a test that is refused mends nothing", r.delivery("slack").Problem, "400: no_channel")
+		equal(t, "events", r.told(), "")
+
+		slack.fails(nil)
+		pager.fails(nil)
+		r.Test(t.Context(), alerts("T")[0])
+		synctest.Wait()
+		equal(t, "slack fails", !r.delivery("slack").FailingFrom.IsZero(), false)
+		equal(t, "slack heard", slack.took(), "T")
+		equal(t, "the pager is told at once of what waited", pager.took(), "T|A!")
+		equal(t, "events", r.told(), "delivery_back, delivery_back")
+		r.wantCounts("slack", 0, 0, 0, 1, 0)
+		r.wantCounts("pager", 0, 1, 4, 0, 0)
+	})
+}
+
+// What fails while the test is under way may be true of the receiver as it is now.
+func TestATestEndsNoLaterFailure(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		slack := newEar("slack")
+		r.start(Options{}, slack)
+		slack.answers(func(_ context.Context, alerts string) error {
+			if alerts != "T" {
+				return refusal{errors.New("400")}
+			}
+			time.Sleep(time.Second)
+			return nil
+		})
+		tested := make(chan struct{})
+		go func() { defer close(tested); r.Test(t.Context(), alerts("T")[0]) }()
+		pass(500 * time.Millisecond)
+		r.put("A!")
+		<-tested
+		equal(t, "problem", r.delivery("slack").Problem, "400")
+	})
+}
+
 func TestTwoReceiversOfOneName(t *testing.T) {
 	if _, err := New(newRig(t).disk, receivers([]*ear{newEar("slack"), newEar("slack")}), Options{}); err == nil {
 		t.Error("no error")

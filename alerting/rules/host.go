@@ -33,7 +33,7 @@ func ofHost(c Condition) []finding {
 // judged is what the agent itself makes of its host. It is the better rule where it knows more than its metrics tell: who fights,
 // what runs here no more, what is draining, what belongs to whom.
 func judged(name string) string {
-	return fmt.Sprintf(`max without (condition) (nakama_warden_condition_active{condition=%q}) == 1`, name)
+	return fmt.Sprintf(`max without (condition, severity) (nakama_warden_condition_active{condition=%q}) == 1`, name)
 }
 
 // raw is how a condition shows in metrics that say more of it than that it holds; nothing for one that the agent judges.
@@ -88,17 +88,16 @@ func notEnforced() []finding {
 }
 
 // unsafeExposure pages for a way past rules that are in force, which nobody knows of. What the configuration itself opens, by
-// `unsafe: true`, is known, and a ticket: then every service is enforced.
+// `unsafe: true`, is known, and a ticket. Only the agent can tell the two apart, and its severity says which it is.
 func unsafeExposure() []finding {
-	past := judged("UnsafeExposure") + `
-		and on (instance) nakama_warden_firewall_enforced == 0
-		and on (instance) nakama_warden_host_info{mode="enforce"}
-		unless on (instance) nakama_warden_condition_active{condition=~"NotEnforced|Paused"} == 1`
+	as := func(severity string) string {
+		return fmt.Sprintf(`max without (condition, severity) (nakama_warden_condition_active{condition="UnsafeExposure",severity%s}) == 1`, severity)
+	}
 	return []finding{{
-		expr:        past,
+		expr:        as(`!~"warning|info"`),
 		description: "A service can be reached past the rules: `nakama-warden status` on {{ $labels.instance }} names the way; close it, or take the service off that network.",
 	}, {
-		expr:        fmt.Sprintf("%s unless on (instance) (%s)", judged("UnsafeExposure"), past),
+		expr:        as(`=~"warning|info"`),
 		severity:    "warning",
 		description: "A service is open by `unsafe: true` in the configuration: take that out, or disable this condition if it must be.",
 	}}
@@ -131,8 +130,8 @@ func provisionBelowTarget(threshold float64) []finding {
 	}
 	return []finding{{
 		expr: expr,
-		description: "What fits {{ $labels.unit }} is {{ $value | printf \"%.1f\" }} × its peak, less than is wanted: add a node, or enlarge this one. " +
-			"`nakama-warden status` names what runs out first.",
+		description: "What fits {{ $labels.unit }} is {{ $value | printf \"%.1f\" }} × its peak, less than is wanted: `nakama-warden status` names what runs out first. " +
+			"Of memory, add a node or enlarge this one; of file descriptors or tracked connections, raise their limit.",
 	}}
 }
 

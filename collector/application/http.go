@@ -26,7 +26,7 @@ func newHTTP(base *url.URL, dial func(context.Context, string, string) (net.Conn
 	return &http.Client{
 		Transport: &http.Transport{
 			// No proxy: what is asked is on this host.
-			DialContext: dial,
+			DialContext: abrupt(dial),
 			// Nodes sign with a certificate authority of their own, which is not among the system's. To a loopback address
 			// that is nothing to mend: whoever answers there is a process of this host, nobody can sit in between, and
 			// nothing secret is sent. To any other address the certificate is checked.
@@ -38,6 +38,18 @@ func newHTTP(base *url.URL, dial func(context.Context, string, string) (net.Conn
 			MaxResponseHeaderBytes: maxHeader,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// abrupt has connections end with a reset. We close when we have read all, or want no more. A server that hangs would keep one
+// that ends in good order as close-wait, for ever, and so one more with each question.
+func abrupt(dial func(context.Context, string, string) (net.Conn, error)) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		if tcp, is := conn.(interface{ SetLinger(int) error }); err == nil && is {
+			_ = tcp.SetLinger(0) // fails only on a connection that has ended already
+		}
+		return conn, err
 	}
 }
 

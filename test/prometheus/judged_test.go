@@ -26,7 +26,7 @@ func judged(t *testing.T) []byte {
 	}
 	for _, d := range alerting.Catalogue() {
 		expr := strings.Join(strings.Fields(byAlert["NakamaWarden"+d.Name]), "")
-		only := fmt.Sprintf(`maxwithout(condition)(nakama_warden_condition_active{condition=%q,job="nakama-warden"})==1`, d.Name)
+		only := fmt.Sprintf(`maxwithout(condition,severity)(nakama_warden_condition_active{condition=%q,job="nakama-warden"})==1`, d.Name)
 		if expr == only || expr == "("+only+`)unlesson(instance)nakama_warden_maintenance{job="nakama-warden"}==1` {
 			text.WriteString(judgedTest(d))
 		}
@@ -44,7 +44,7 @@ func judgedTest(d alerting.Definition) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "  - name: %s\n    interval: 1m\n    input_series:\n", d.Name)
 	series := func(instance, values string) {
-		fmt.Fprintf(&b, "      - {series: 'nakama_warden_condition_active{job=\"nakama-warden\",instance=\"%s\",condition=\"%s\"}', values: '%s'}\n", instance, d.Name, values)
+		fmt.Fprintf(&b, "      - {series: 'nakama_warden_condition_active{job=\"nakama-warden\",instance=\"%s\",condition=\"%s\",severity=\"%s\"}', values: '%s'}\n", instance, d.Name, d.Severity, values)
 	}
 	series("long", fmt.Sprintf("1+0x%d", end))
 	if told > 0 {

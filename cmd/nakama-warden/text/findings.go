@@ -19,22 +19,30 @@ type finding struct {
 func findings(h status.Host) []finding {
 	found := fenceFindings(h)
 	if problem := h.Config.Problem; problem != "" {
-		found = append(found, finding{"ConfigInvalid", "", fmt.Sprintf("config: %s (%s)", problem, inForce(h.Config)), problem})
+		// A summary has no room for the name of the file.
+		found = append(found, finding{"ConfigInvalid", "", fmt.Sprintf("config: %s (%s)", problem, inForce(h.Config)), strings.TrimPrefix(problem, h.Config.Path+":")})
 	}
 	for _, g := range h.Roster {
-		found = append(found, groupFindings(g)...)
+		found = append(found, groupFindings(h, g)...)
 	}
 	found = append(found, measured(h.Sample)...)
 	for _, d := range h.Agent.Deliveries {
 		if !d.FailingFrom.IsZero() {
-			found = append(found, finding{"DeliveryFailing", d.Receiver, fmt.Sprintf("%s takes no alerts since %s (%d wait): %s",
-				d.Receiver, clock(d.FailingFrom), d.Queued, orElse(d.Problem, "it does not answer")), d.Problem})
+			found = append(found, finding{"DeliveryFailing", d.Receiver, fmt.Sprintf("%s takes no alerts since %s (%s): %s",
+				d.Receiver, clock(d.FailingFrom), waiting(d.Queued), orElse(d.Problem, "it does not answer")), d.Problem})
 		}
 	}
 	if problem := h.Agent.StoreProblem; problem != "" {
 		found = append(found, finding{"StoreDegraded", "", "store: " + problem, problem})
 	}
 	return found
+}
+
+func waiting(alerts int) string {
+	if alerts == 1 {
+		return "1 waits"
+	}
+	return fmt.Sprintf("%d wait", alerts)
 }
 
 func fenceFindings(h status.Host) []finding {
@@ -75,7 +83,7 @@ func inForce(c status.Config) string {
 	return "the one before it is in force"
 }
 
-func groupFindings(g status.Group) []finding {
+func groupFindings(h status.Host, g status.Group) []finding {
 	var found []finding
 	for _, s := range g.Sources {
 		if !s.Up {
@@ -83,9 +91,9 @@ func groupFindings(g status.Group) []finding {
 				orElse(s.Problem, s.Name)})
 		}
 	}
-	if len(g.Held) > 0 {
-		found = append(found, finding{"RosterShrinkHeld", g.Name, fmt.Sprintf("group %s still lets in %s: %s; `nakama-warden apply --accept-shrink %s` lets them go",
-			g.Name, few(g.Held), orElse(g.HeldReason, "no source names them any more"), g.Name), ""})
+	if in := h.StillIn(g); len(in) > 0 {
+		why := orElse(g.HeldReason, fmt.Sprintf("no source names them any more; `nakama-warden apply --accept-shrink %s` lets them go", g.Name))
+		found = append(found, finding{"RosterShrinkHeld", g.Name, fmt.Sprintf("group %s still lets in %s: %s", g.Name, few(in), why), ""})
 	}
 	return found
 }

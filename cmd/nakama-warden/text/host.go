@@ -1,6 +1,7 @@
 package text
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -93,7 +94,8 @@ func (p *page) roster(h status.Host) {
 	}
 	var rows [][]cell
 	for _, g := range h.Roster {
-		rows = append(rows, []cell{{text: g.Name}, {text: strconv.Itoa(g.Addresses)}, sourcesCell(g), answered(h, g)})
+		declared := cmp.Or(g.Entries, g.Addresses) // neighbours are one prefix in the kernel, and two to whoever wrote them down
+		rows = append(rows, []cell{{text: g.Name}, {text: strconv.Itoa(declared)}, sourcesCell(g), answered(h, g)})
 	}
 	p.table([]column{{title: "GROUP", least: 8, yield: 3}, {title: "ADDRESSES", least: 5, yield: 2, right: true},
 		{title: "SOURCES", least: 14, yield: 1}, {title: "ANSWERED"}}, rows)

@@ -3,6 +3,7 @@ package text
 import (
 	"errors"
 	"io"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -92,7 +93,7 @@ func nearlyFull() status.Host {
 	soon := noon().Add(40 * time.Minute)
 	h := filled(20100, change(knownCapacity(), func(c *status.Capacity) { c.Peak, c.Ratio, c.Below, c.Exhaustion = 20100, 1.08, true, &soon }))
 	h = with(h, status.AlertFiring, 31*time.Minute,
-		warning("ProvisionBelowTarget", "nakama", "21,800 connections fit nakama, 1.1 × its peak of 20,100 where 1.5 is wanted (memory runs out first): add a node, or enlarge this one"),
+		warning("ProvisionBelowTarget", "nakama", "21,800 connections fit nakama, 1.1 × its peak of 20,100 where 1.5 is wanted: memory runs out first, add a node, or enlarge this one"),
 		warning("MemoryExhaustionForecast", "nakama", "the load of nakama is forecast to fill its memory at 2026-03-01 12:40 UTC (20,100 connections now, 21,800 fit): add a node, or give it more memory, before"))
 	return with(h, status.AlertPending, 40*time.Second,
 		critical("MemoryNearlyExhausted", "nakama", "nakama: 1.8 GB of 2.0 GB in use (90 %) with 20,100 connections: raise the limit, or move players away"))
@@ -106,7 +107,7 @@ func firing() status.Host {
 	h = with(h, status.AlertFiring, 4*time.Minute,
 		critical("ServiceDown", "nakama.service", "nakama.service is down since 2026-03-01 11:56 UTC, its players are disconnected: start it, and see its log (`journalctl -u`, `docker logs`) for why it ended"),
 		critical("UnsafeExposure", "nakama-console-grpc", "nakama-console-grpc can be reached past the rules: port 7348 is published by a userland proxy; close that way, or take the service off that network"),
-		warning("ConfigInvalid", "", "the configuration on disk is not used, the one before it stays in force: /etc/nakama-warden/config.yaml:14: firewall.serv…; mend it, `nakama-warden check`, reload"),
+		warning("ConfigInvalid", "", "line 14: firewall.services.nakama-console.from: unknown group \"admin\"; want one of adm…: so the configuration on disk is not used, the one before it stays in force; mend it, `nakama-warden check`, reload"),
 		warning("RosterStale", "nakama", "group nakama is not up to date: files/0 fails, open /etc/nakama-warden/fleet/nakama.json: no such file or directory; mend the source; its last 3 addresses stay in force"))
 	h = with(h, status.AlertPending, 40*time.Second, warning("StoreDegraded", "", "what is known is not kept over a restart: write state.db: no space left on device; free the disk"))
 	h = with(h, status.AlertPending, 20*time.Second, critical("MemoryNearlyExhausted", "", "the host has 0.3 GB of 4.1 GB memory and swap left (92 % in use): find what grew, or give it more"))
@@ -175,6 +176,34 @@ func TestAnAlertAndItsFindingAreToldOnce(t *testing.T) {
 	}
 	if h.Conditions = nil; len(needs(h)) < 10 {
 		t.Errorf("without conditions %d needs; want the findings themselves", len(needs(h)))
+	}
+}
+
+// A summary names a line and not its file, and says the same for all that.
+func TestAProblemOfAFileIsToldOnce(t *testing.T) {
+	h := safeHost()
+	h.Config = status.Config{Path: "/srv/warden.yaml", Problem: "/srv/warden.yaml:3: roles: unknown role"}
+	h.Conditions = alerting.Evaluate(h, alerting.Settings{})
+	all := needs(h)
+	if len(all) != 1 || len(all[0].more) > 0 || !strings.Contains(all[0].text, "line 3: roles: unknown role") {
+		t.Errorf("%+v; want ConfigInvalid, and nothing beside it", all)
+	}
+}
+
+func TestWhatIsHeldIsToldOnceAndWithoutWhoWasRevoked(t *testing.T) {
+	h := safeHost()
+	h.Roster[2].Held = []string{"10.0.1.13", "10.0.1.14"}
+	h.Firewall.Revoked = []status.Revocation{{Prefix: netip.MustParsePrefix("10.0.1.13/32")}}
+	for _, why := range []string{"", "3 entries of 9 are left; the other 6 stay until `nakama-warden apply --accept-shrink nakama`"} {
+		h.Roster[2].HeldReason = why
+		all := needs(h)
+		if len(all) != 1 || strings.Count(all[0].text, "--accept-shrink") != 1 || !strings.HasPrefix(all[0].text, "group nakama still lets in 10.0.1.14: ") {
+			t.Errorf("%+v; want 10.0.1.14, and once what lets it go", all)
+		}
+	}
+	h.Firewall.Revoked = append(h.Firewall.Revoked, status.Revocation{Prefix: netip.MustParsePrefix("10.0.1.14/32")})
+	if all := needs(h); len(all) > 0 {
+		t.Errorf("%+v; want nothing: nobody of them gets in", all)
 	}
 }
 

@@ -42,7 +42,7 @@ func safeHost() status.Host {
 		Roster: []status.Group{
 			{Name: "admins", Addresses: 2, LastSuccess: at.Add(-30 * time.Second), Sources: []status.Source{{Name: "static/0", Up: true}}},
 			{Name: "load_balancers"},
-			{Name: "nakama", Addresses: 3, LastSuccess: at.Add(-90 * time.Second),
+			{Name: "nakama", Addresses: 2, Entries: 3, LastSuccess: at.Add(-90 * time.Second),
 				Sources: []status.Source{{Name: "static/0", Up: true}, {Name: "files/0", Up: true}}},
 		},
 		Agent: status.Agent{Started: at.Add(-26 * time.Hour), PID: 4242},
@@ -67,7 +67,7 @@ func troubledHost() status.Host {
 	h.Services[3].Traffic = map[string]status.Count{"would_refuse": {Packets: 2_340_000}}
 	h.Roster[2].Sources[1] = status.Source{Name: "files/0", Problem: "open /etc/nakama-warden/fleet/nakama.json: no such file or directory"}
 	h.Roster[2].Held = []string{"10.0.1.13", "10.0.1.14", "10.0.1.15", "10.0.1.16", "10.0.1.17", "10.0.1.18"}
-	h.Roster[2].HeldReason = "half of the group left at once"
+	h.Roster[2].HeldReason = "3 entries of 9 are left, a loss of more than half; the other 6 stay until `nakama-warden apply --accept-shrink nakama`"
 	h.Agent.StoreProblem = "write state.db: no space left on device"
 	return h
 }

@@ -23,8 +23,8 @@ func verdict(h status.Host) line {
 	verified := "verified " + ago(h.Time, f.LastVerified)
 	switch bare := unenforced(h.Services); {
 	case f.Paused != nil:
-		return line{lead: "PAUSED  ", leadColour: red, text: fmt.Sprintf("everybody gets in for another %s: %s; `nakama-warden apply` ends it",
-			span(f.Paused.Until.Sub(h.Time)), f.Paused.Why)}
+		return line{lead: "PAUSED  ", leadColour: red, text: fmt.Sprintf("everybody gets in for another %s%s: %s; `nakama-warden apply` ends it",
+			span(f.Paused.Until.Sub(h.Time)), asked(f.Paused.By), f.Paused.Why)}
 	case f.State != stateEnforcing:
 		return notEnforced(whyNot(h))
 	case !f.Verified:

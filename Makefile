@@ -55,7 +55,12 @@ packages: ## deb and rpm, for amd64 and arm64, into dist/
 
 .PHONY: test-packages
 test-packages: ## the packages in booted systemds, and the fence under a flood there; needs root on Debian
-	@GO='$(GO)' test/packages/run.sh static deb rpm boot holds arm64
+	@GO='$(GO)' test/packages/run.sh static deb install rpm boot holds arm64
+
+.PHONY: test-grafana
+test-grafana: build ## the dashboards by Grafana's own types, then every panel asked of a demo that is kept up; 20 minutes; needs npm
+	@test/grafana/schema/run.sh
+	@GO='$(GO)' NAKAMA_WARDEN_PROGRAM='$(CURDIR)/bin/nakama-warden' test/grafana/keep/run.sh
 
 .PHONY: test-loki
 test-loki: build ## a real Loki, killed and restarted; its first build takes minutes; needs nft

@@ -155,7 +155,7 @@ func TestGrafana93KnowsAllOfIt(t *testing.T) {
 		"stat":       {"reduceOptions", "colorMode", "graphMode", "justifyMode", "orientation", "textMode"},
 		"timeseries": {"legend", "tooltip"},
 		"bargauge":   {"reduceOptions", "displayMode", "orientation", "showUnfilled"},
-		"table":      {"showHeader", "footer"},
+		"table":      {"showHeader"},
 		"logs":       {"showTime", "showLabels", "wrapLogMessage", "prettifyLogMessage", "enableLogDetails", "dedupStrategy", "sortOrder"},
 	}
 	custom := []string{"drawStyle", "lineInterpolation", "lineWidth", "fillOpacity", "showPoints", "spanNulls", "thresholdsStyle"}

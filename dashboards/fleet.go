@@ -53,16 +53,16 @@ func fleetNow(b *builder) []question {
 		queries: []query{{`sum(nakama_warden:cluster_connections:sum{@fleet})`, ""}},
 	}, {
 		title: "How full would it be without the largest nodes?",
-		view:  number, unit: ratio, runbook: "FleetCannotLoseNode", width: 4, height: 5, none: notKnown,
+		view:  number, unit: ratio, runbook: "FleetCannotLoseNode", width: 4, height: 5, none: "not known, or none is left",
 		about: "Connections, as a share of what fits on the nodes that are left when as many of the largest fail as capacity.spare_nodes says. Of several " +
-			"clusters the fullest. Above 100 % not everybody would find a place.",
-		queries: []query{{`max(nakama_warden:cluster_connections:sum{@fleet} / on (@cluster) nakama_warden:cluster_capacity_connections:sum_without_spares{@fleet})`, ""}},
+			"clusters the fullest. Above 100 % not everybody would find a place. A cluster of which no node would be left is no share of anything, and left out.",
+		queries: []query{{`max(nakama_warden:cluster_connections:sum{@fleet} / on (@cluster) (nakama_warden:cluster_capacity_connections:sum_without_spares{@fleet} > 0))`, ""}},
 		limit:   b.from("FleetCannotLoseNode", 1),
 	}, {
 		title: "How many nodes does the peak need?",
 		view:  number, unit: count, runbook: "FleetCannotLoseNode", width: 4, height: 5, none: notKnown,
 		about:   "Nodes of today's average size that the largest load of 30 days needs with the wanted spare, beside those that there are.",
-		queries: []query{{`sum(nakama_warden:cluster_nodes_wanted:max30d{@fleet})`, "needed"}, {`count(nakama_warden:node_connections:sum{@fleet})`, "there are"}},
+		queries: []query{{`sum(nakama_warden:cluster_nodes_wanted:max30d{@fleet} < Inf)`, "needed"}, {`count(nakama_warden:node_connections:sum{@fleet})`, "there are"}},
 	}}
 }
 
@@ -78,7 +78,7 @@ func fleetLoad(b *builder) []question {
 		title: "Does any node carry more than its share?",
 		view:  lines, unit: ratio, runbook: "LoadImbalance", width: 12, height: 8, none: notRecorded, hosts: nodes(),
 		about:   "Connections of a node beside the average of its cluster: 100 % is an equal share. Below 100 connections a node, chance makes more than the limit.",
-		queries: []query{{`nakama_warden:node_load_share:ratio{@fleet}`, "{{instance}}"}},
+		queries: []query{{`nakama_warden:node_load_share:ratio{@fleet} >= 0`, "{{instance}}"}}, // of nobody there is no share
 		limit:   b.threshold("LoadImbalance"),
 	}, {
 		title: "How are the players spread over the nodes?",

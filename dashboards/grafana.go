@@ -41,8 +41,8 @@ type Variable struct {
 	Definition  string      `json:"definition,omitempty"`
 	Refresh     int         `json:"refresh,omitempty"` // 1: when the page is opened, 2: and when its time changes
 	Sort        int         `json:"sort,omitempty"`
-	Multi       bool        `json:"multi"`
-	IncludeAll  bool        `json:"includeAll"`
+	Multi       bool        `json:"multi,omitempty"`
+	IncludeAll  bool        `json:"includeAll,omitempty"`
 	AllValue    string      `json:"allValue,omitempty"`
 	Current     *Choice     `json:"current,omitempty"`
 	Options     []Choice    `json:"options"`
@@ -113,8 +113,8 @@ type Panel struct {
 	Options         map[string]any   `json:"options,omitempty"`
 	Transformations []Transformation `json:"transformations,omitempty"`
 	Links           []Link           `json:"links,omitempty"`
-	Collapsed       bool             `json:"collapsed,omitempty"`
-	Panels          []Panel          `json:"panels,omitempty"` // of a collapsed row
+	Collapsed       *bool            `json:"collapsed,omitempty"` // every row says whether it is
+	Panels          []Panel          `json:"panels,omitzero"`     // of a collapsed row; an open one has none and says so
 }
 
 // GridPos is a place on the grid, which is 24 wide.

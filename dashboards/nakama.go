@@ -32,10 +32,11 @@ func nakamaNow(b *builder) []question {
 		limit:   b.below("ProvisionBelowTarget", b.wanted()),
 	}, {
 		title: "When will it be full?",
-		view:  number, unit: moment, runbook: "MemoryExhaustionForecast", width: 4, height: 5, none: "not foreseen",
+		view:  number, unit: moment, runbook: "MemoryExhaustionForecast", width: 4, height: 5, none: notKnown,
 		about:   "When the load is forecast to meet what fits into memory.",
-		queries: []query{{`min(nakama_warden_memory_exhaustion_timestamp_seconds{@host}) * 1000`, ""}},
+		queries: []query{{`min(nakama_warden_memory_exhaustion_timestamp_seconds{@host}) * 1000 or min(nakama_warden_capacity_known{@host} == 1) * 0`, ""}},
 		limit:   b.from("MemoryExhaustionForecast", 1),
+		words:   []Word{{Text: "not foreseen", Color: good}},
 	}, {
 		title: "Is enough seen to know?",
 		view:  number, unit: count, docs: "counting.md#what-fits", width: 4, height: 5, none: "no Nakama runs here",

@@ -135,7 +135,7 @@ func options(q question) map[string]any {
 		return map[string]any{"showTime": true, "showLabels": false, "wrapLogMessage": true, "prettifyLogMessage": false,
 			"enableLogDetails": true, "dedupStrategy": "none", "sortOrder": "Descending"}
 	}
-	return map[string]any{"showHeader": true, "footer": map[string]any{"show": false}}
+	return map[string]any{"showHeader": true}
 }
 
 // columns takes away what a table of series has beside what was asked for.
@@ -153,7 +153,7 @@ func (b *builder) place(sections []section) []Panel {
 	y, id := 0, 0
 	next := func() int { id++; return id }
 	for _, s := range sections {
-		head := Panel{ID: next(), Type: "row", Title: s.title, GridPos: GridPos{Y: y, W: gridWidth, H: 1}, Collapsed: s.closed}
+		head := Panel{ID: next(), Type: "row", Title: s.title, GridPos: GridPos{Y: y, W: gridWidth, H: 1}, Collapsed: &s.closed, Panels: []Panel{}}
 		var below []Panel
 		top, x, height := y+1, 0, 0
 		for _, q := range s.questions {

@@ -15,6 +15,7 @@ const RecordEvery = "1m"
 // of the rules: label matchers of the agents' series, and the label that tells clusters apart.
 func Recordings(selector, clusterLabel string) []Recording {
 	expand := strings.NewReplacer("@agents", strings.Trim(selector, "{}"), "@cluster", cmp.Or(clusterLabel, "cluster"))
+	// What is divided by nothing is left out: `>= 0` is not so of what is no number.
 	all := []Recording{
 		{"nakama_warden:host_enforced:min", `min by (@cluster, instance) (nakama_warden_firewall_enforced{@agents})`},
 		{"nakama_warden:service_packets:rate5m", `sum by (@cluster, instance, service, verdict) (rate(nakama_warden_firewall_packets_total{@agents}[5m]))`},
@@ -22,9 +23,9 @@ func Recordings(selector, clusterLabel string) []Recording {
 		{"nakama_warden:host_drifts:increase1h", `sum by (@cluster, instance) (increase(nakama_warden_firewall_drift_total{@agents}[1h]))`},
 		{"nakama_warden:cluster_drifts:increase1h", `sum by (@cluster, kind) (increase(nakama_warden_firewall_drift_total{@agents}[1h]))`},
 		{"nakama_warden:cluster_repair_seconds:p50_1h",
-			`histogram_quantile(0.5, sum by (@cluster, le) (rate(nakama_warden_firewall_repair_seconds_bucket{@agents}[1h])))`},
+			`histogram_quantile(0.5, sum by (@cluster, le) (rate(nakama_warden_firewall_repair_seconds_bucket{@agents}[1h]))) >= 0`},
 		{"nakama_warden:cluster_repair_seconds:p99_1h",
-			`histogram_quantile(0.99, sum by (@cluster, le) (rate(nakama_warden_firewall_repair_seconds_bucket{@agents}[1h])))`},
+			`histogram_quantile(0.99, sum by (@cluster, le) (rate(nakama_warden_firewall_repair_seconds_bucket{@agents}[1h]))) >= 0`},
 		{"nakama_warden:cluster_notifications:increase1h", `sum by (@cluster, receiver, result) (increase(nakama_warden_notifications_total{@agents}[1h]))`},
 		{"nakama_warden:cluster_events:increase1h", `sum by (@cluster, kind) (increase(nakama_warden_events_total{@agents}[1h]))`},
 		{"nakama_warden:cluster_events_dropped:increase1h", `sum by (@cluster, sink) (increase(nakama_warden_events_dropped_total{@agents}[1h]))`},

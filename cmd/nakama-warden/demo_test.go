@@ -83,7 +83,7 @@ func TestTheOtherDemosRefuseAnUnknownOutput(t *testing.T) {
 
 // What fills memory or tampers is for the hosts of a demo only.
 func TestThePartsOfTheDemoRefuseARealMachine(t *testing.T) {
-	for _, args := range [][]string{{"demo", "serve", "7000"}, {"demo", "tamper", "flush"}} {
+	for _, args := range [][]string{{"demo", "serve", "7000"}, {"demo", "tamper", "flush"}, {"demo", "machine"}, {"demo", "stand-in", "nakama"}} {
 		if err := execute(t, args...); err == nil || !strings.Contains(err.Error(), "this is a real machine") {
 			t.Errorf("%q: %v; want that it refuses", args, err)
 		}

@@ -119,10 +119,14 @@ func (a *Alerts) Play(ctx context.Context) Summary {
 func (a *Alerts) Sights() []Sight {
 	loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	return []Sight{
-		{Text: a.daemon.host.Name + ", its own page", From: a.daemon.host, To: netip.AddrPortFrom(loopback, webPort)},
+		{Text: a.daemon.host.Name + ", its own page", From: a.daemon.host, To: netip.AddrPortFrom(loopback, webPort),
+			Scrape: Scrape{Job: agentsJob, Host: a.daemon.host.Name}},
 		{Text: "what arrived at on-call", From: a.pager.host, To: netip.AddrPortFrom(loopback, pagerPort)},
 	}
 }
+
+// Live waits for the end of the context: after the last act nothing happens.
+func (a *Alerts) Live(ctx context.Context) { <-ctx.Done() }
 
 // AlertsDoors is the number of Sights, known before there is a host.
 func AlertsDoors() int { return 2 }

@@ -122,8 +122,11 @@ func (c *Capacity) Play(ctx context.Context) Summary {
 // Sights are what is worth looking at afterwards; as many as CapacityDoors.
 func (c *Capacity) Sights() []Sight {
 	return []Sight{{Text: c.daemon.host.Name + ", its own page", From: c.daemon.host,
-		To: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), webPort)}}
+		To: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), webPort), Scrape: Scrape{Job: agentsJob, Host: c.daemon.host.Name}}}
 }
+
+// Live waits for the end of the context: after the last act nothing happens.
+func (c *Capacity) Live(ctx context.Context) { <-ctx.Done() }
 
 // CapacityDoors is the number of Sights, known before there is a host.
 func CapacityDoors() int { return 1 }

@@ -47,8 +47,8 @@ func (c *crowd) connect(ctx context.Context) (net.Conn, error) {
 		conn.Close()
 		return nil, err
 	}
-	var greeting [1]byte
-	if _, err := io.ReadFull(conn, greeting[:]); err != nil {
+	var heard [len(greeting)]byte
+	if _, err := io.ReadFull(conn, heard[:]); err != nil {
 		conn.Close()
 		if errors.Is(err, io.EOF) || lab.OutcomeOf(err) == lab.Refused {
 			return nil, errFull

@@ -1,14 +1,11 @@
 package demo
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -33,23 +30,7 @@ func (c *Capacity) startServer(descriptors int) (err error) {
 
 // startServer starts the server on a host and waits until it listens. The program has the name that the daemon looks for.
 func startServer(host *lab.Host, program string, serve []string, descriptors int) (*lab.Process, error) {
-	output, input, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	defer output.Close()
-	var complaint bytes.Buffer
-	cmd := exec.Command(program, append(slices.Clone(serve), strconv.Itoa(descriptors))...)
-	cmd.Env, cmd.Stdout, cmd.Stderr = environment(), input, &complaint
-	server, err := host.Start(cmd)
-	input.Close() // the server has its own; without ours its end is the end of the pipe
-	if err != nil {
-		return nil, err
-	}
-	if _, err := bufio.NewReader(output).ReadString('\n'); err != nil { // it says serverReady, or its end closes the pipe
-		return nil, fmt.Errorf("the server ended: %v %s", server.Wait(), bytes.TrimSpace(complaint.Bytes()))
-	}
-	return server, nil
+	return launch(host.Start, program, append(slices.Clone(serve), strconv.Itoa(descriptors))...)
 }
 
 // memory is what the kernel says that the server has: VmRSS, in bytes.

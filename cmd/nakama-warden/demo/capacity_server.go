@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -35,7 +36,7 @@ func Serve(ctx context.Context, descriptors uint64) error {
 	if err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}
-	s, err := newServer(listener)
+	s, err := newServer(listener, serverBase)
 	if err == nil {
 		fmt.Print(serverReady)
 		err = s.run(ctx)
@@ -45,9 +46,6 @@ func Serve(ctx context.Context, descriptors uint64) error {
 	}
 	return nil
 }
-
-// serverReady is what the server says when it listens and has all but its connections' memory.
-const serverReady = "ready\n"
 
 // server holds memory for each connection.
 type server struct {
@@ -62,12 +60,22 @@ type server struct {
 	blocks int      // that were made
 }
 
-func newServer(listener net.Listener) (*server, error) {
+// greeting is what a server says to who connects, before it is asked.
+const greeting = "hello\n"
+
+func newServer(listener net.Listener, base int) (*server, error) {
 	reserve, err := os.Open(os.DevNull)
 	if err != nil {
 		return nil, err
 	}
-	return &server{listener: listener, base: touched(serverBase), reserve: reserve, open: map[net.Conn]struct{}{}}, nil
+	return &server{listener: listener, base: touched(base), reserve: reserve, open: map[net.Conn]struct{}{}}, nil
+}
+
+// connections is how many there are.
+func (s *server) connections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.open)
 }
 
 // run accepts until ctx ends.
@@ -120,7 +128,7 @@ func (s *server) hold(conn net.Conn) {
 	s.clients.Go(func() {
 		block := s.take()
 		var word [1]byte
-		if _, err := conn.Write(word[:]); err == nil {
+		if _, err := io.WriteString(conn, greeting); err == nil {
 			_, _ = conn.Read(word[:]) // clients say nothing: this is the end
 		}
 		conn.Close()

@@ -2,7 +2,8 @@
 //
 // The one idea: nothing is claimed that was not seen. Who reaches what is tried by real TCP between the hosts of a lab,
 // first without rules, so that "hidden" means something; on each guarded host runs the real daemon, asked through its own
-// commands; tampering is done by another process, and the daemon must put it right and name the culprit.
+// commands; tampering is done by another process, and the daemon must put it right and name the culprit. Only what is guarded
+// is played: Nakama and CockroachDB are stand-ins (StandIn), in real processes of their names.
 package demo
 
 import (
@@ -19,6 +20,8 @@ type Options struct {
 	Program string   // the nakama-warden that is shown
 	Tamper  []string // the arguments that make Program call Tamper, with those that follow
 	Serve   []string // the arguments that make Program call Serve, with the one that follows
+	Machine []string // the arguments that make Program call Machine
+	StandIn []string // the arguments that make Program call StandIn, with those that follow
 	Dir     string   // an empty directory for configurations and state
 }
 
@@ -70,7 +73,7 @@ func Start(o Options, audience Audience) (*Demo, error) {
 }
 
 // Close ends the fleet and all its processes.
-func (d *Demo) Close() error { return d.fleet.lab.Close() }
+func (d *Demo) Close() error { return d.fleet.close() }
 
 // Play plays all acts. Whatever keeps an act from being played ends the demo, as the summary's problem.
 func (d *Demo) Play(ctx context.Context) Summary {
@@ -90,20 +93,41 @@ type Sight struct {
 	Text string
 	From *lab.Host
 	To   netip.AddrPort
+	Scrape
 }
+
+// Scrape says how a Prometheus scrapes a sight. The zero value is that it does not.
+type Scrape struct {
+	Job  string
+	Host string // whose metrics they are
+	Path string // empty: /metrics
+}
+
+// The jobs of a Prometheus that scrapes a demo. The daemons' is the one that `export rules` and `export scrape-config` know.
+const (
+	agentsJob    = "nakama-warden"
+	databasesJob = "cockroachdb"
+)
 
 // Sights are as many as Doors says.
 func (d *Demo) Sights() []Sight {
+	f := d.fleet
 	var sights []Sight
-	for _, a := range d.fleet.agents {
-		sights = append(sights, Sight{Text: a.host.Name + ", as its admin sees it", From: d.fleet.host("admin"),
-			To: netip.AddrPortFrom(a.host.V4, webPort)})
+	for _, a := range f.agents {
+		sights = append(sights, Sight{Text: a.host.Name + ", as its admin sees it", From: f.host("admin"),
+			To: netip.AddrPortFrom(a.host.V4, webPort), Scrape: Scrape{Job: agentsJob, Host: a.host.Name}})
+	}
+	sights = append(sights, Sight{Text: "what arrived at on-call", From: f.pager.host, To: netip.AddrPortFrom(f.pager.host.V4, pagerPort)})
+	for _, name := range databases() {
+		const vars = "/_status/vars"
+		sights = append(sights, Sight{Text: vars + " of the CockroachDB of " + name + ", as Prometheus sees it", From: f.host("prometheus"),
+			To: netip.AddrPortFrom(f.host(name).V4, databaseWebPort), Scrape: Scrape{Job: databasesJob, Host: name, Path: vars}})
 	}
 	return sights
 }
 
-// Doors is the number of guarded hosts, known before there is a fleet.
-func Doors() int { return len(guardedHosts()) }
+// Doors is the number of Sights, known before there is a fleet.
+func Doors() int { return len(guardedHosts()) + 1 + len(databases()) }
 
 // await asks until the answer is yes, the time is up or the context ends, and returns the last answer.
 func await(ctx context.Context, limit time.Duration, answer func() bool) bool {

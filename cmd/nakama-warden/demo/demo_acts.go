@@ -35,10 +35,23 @@ func (d *Demo) startAgents(ctx context.Context) error {
 	if err := ready.Wait(); err != nil {
 		return err
 	}
-	for _, a := range d.fleet.agents {
+	d.say("The Nakamas and CockroachDBs are stand-ins: they have the names, the ports and the metrics, and no game and no data.")
+	for i, a := range d.fleet.agents {
 		d.expect(a.host.Name+" reads its rules back", enforcing, a.enforcing(ctx))
+		program := programOf(guardedHosts()[i].role)
+		d.expect(a.host.Name+" finds what it guards", program, awaitFound(ctx, a, program))
 	}
 	return nil
+}
+
+// awaitFound waits until a daemon has found a program, alone, and returns what it found.
+func awaitFound(ctx context.Context, a *agent, program string) string {
+	last := ""
+	await(ctx, repairLimit, func() bool {
+		last = a.found(ctx)
+		return last == program
+	})
+	return last
 }
 
 // consolePaths are what tampering with a Nakama host would change, and what it must not break.
@@ -71,13 +84,13 @@ func (d *Demo) tamper(ctx context.Context, a *agent, w way) error {
 	args := append([]string{}, d.fleet.options.Tamper...)
 	args = append(args, w.name)
 	args = append(args, d.fleet.addresses("player")...)
-	_, err := a.host.Output(ctx, d.fleet.culprit(), args...)
+	_, err := a.host.Output(ctx, d.fleet.program(culpritName), args...)
 	return err
 }
 
 // tamperOwned shows that a table with an owner cannot be touched.
 func (d *Demo) tamperOwned(ctx context.Context) error {
-	a := d.fleet.agent("nakama-1")
+	a := d.fleet.agent(ownedHost)
 	before, err := a.status(ctx)
 	if err != nil {
 		return err
@@ -131,7 +144,7 @@ func total(counts map[string]uint64) uint64 {
 }
 
 func (d *Demo) tamperWatched(ctx context.Context) error {
-	return d.tamperEveryWay(ctx, d.fleet.agent("nakama-2"))
+	return d.tamperEveryWay(ctx, d.fleet.agent(watchedHost))
 }
 
 // tamperEveryWay shows that each change is put right, and reported with the culprit's name.
@@ -246,7 +259,7 @@ func echo(conn net.Conn, lines *bufio.Reader, limit time.Duration) string {
 
 // killAgents shows that the rules stay while nobody is there to keep them, and that the daemon takes them up again.
 func (d *Demo) killAgents(ctx context.Context) error {
-	for _, name := range []string{"nakama-1", "nakama-2"} {
+	for _, name := range []string{ownedHost, watchedHost} {
 		a := d.fleet.agent(name)
 		a.process.Kill()
 		d.expect(name+" without its daemon: who reaches what", asBefore, d.asExpected(ctx, consolePaths(name)))

@@ -31,50 +31,30 @@ type agent struct {
 	host    *lab.Host
 	dir     string // configuration, state and log
 	program string
-	process *lab.Process // absent before start
-}
-
-// newAgent prepares a guarded host's configuration and state.
-func (f *fleet) newAgent(g guarded) (*agent, error) {
-	return prepareAgent(f.options, f.host(g.name), f.configuration(g))
+	launch  func(*exec.Cmd) (process, error)
+	process process // absent before start
 }
 
 // prepareAgent writes a configuration, for a daemon that does not run yet.
 func prepareAgent(o Options, host *lab.Host, configuration any) (*agent, error) {
 	a := &agent{host: host, dir: filepath.Join(o.Dir, host.Name), program: o.Program}
+	a.launch = func(cmd *exec.Cmd) (process, error) { return host.Start(cmd) }
 	if err := os.MkdirAll(a.state(), 0o700); err != nil {
 		return nil, fmt.Errorf("host %s: %w", host.Name, err)
 	}
-	text, err := yaml.Marshal(configuration)
-	if err != nil {
-		return nil, fmt.Errorf("host %s: write configuration: %w", host.Name, err)
-	}
-	if err := os.WriteFile(a.config(), text, 0o600); err != nil {
-		return nil, fmt.Errorf("host %s: %w", host.Name, err)
-	}
-	return a, nil
+	return a, a.configure(configuration)
 }
 
-// configuration is what an operator would write for this fleet.
-func (f *fleet) configuration(g guarded) any {
-	type keys = map[string]any
-	static := func(names ...string) keys { return keys{"static": f.addresses(names...)} }
-	services := keys{}
-	if g.role == "nakama" {
-		services["nakama-metrics"] = keys{"ports": []int{metricsPort}}
+// configure writes a configuration. A daemon that runs takes it over by reload.
+func (a *agent) configure(configuration any) error {
+	text, err := yaml.Marshal(configuration)
+	if err == nil {
+		err = os.WriteFile(a.config(), text, 0o600)
 	}
-	return keys{
-		"revision": "demo",
-		"roles":    []string{g.role},
-		"fleet": keys{
-			"nakama":         keys{"files": []string{f.nodes}},
-			"cockroachdb":    static("cockroachdb-1", "cockroachdb-2", "cockroachdb-3"),
-			"load_balancers": static("load-balancer"),
-			"admins":         static("admin"),
-			"monitoring":     static("prometheus"),
-		},
-		"firewall": keys{"mode": "enforce", "grip": g.grip, "services": services},
+	if err != nil {
+		return fmt.Errorf("host %s: write configuration: %w", a.host.Name, err)
 	}
+	return nil
 }
 
 func (a *agent) config() string { return filepath.Join(a.dir, "config.yaml") }
@@ -91,7 +71,7 @@ func (a *agent) start() error {
 	cmd := exec.Command(a.program, "run", "--config", a.config(), "--state", a.state())
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Env = environment()
-	a.process, err = a.host.Start(cmd)
+	a.process, err = a.launch(cmd)
 	return err
 }
 
@@ -219,3 +199,19 @@ func (a *agent) enforcing(ctx context.Context) string {
 }
 
 const enforcing = "enforcing"
+
+// found is the programs that the daemon guards, or why that is not known.
+func (a *agent) found(ctx context.Context) string {
+	h, err := a.status(ctx)
+	switch {
+	case err != nil:
+		return err.Error()
+	case h.Sample == nil || len(h.Sample.Units) == 0:
+		return "nothing"
+	}
+	var programs []string
+	for _, u := range h.Sample.Units {
+		programs = append(programs, u.Program)
+	}
+	return strings.Join(programs, ", ")
+}

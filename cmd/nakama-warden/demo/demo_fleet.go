@@ -6,9 +6,13 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/nakama-warden/nakama-warden/test/lab"
 )
@@ -28,11 +32,14 @@ const (
 
 // fleet is the lab's hosts in their parts.
 type fleet struct {
-	options Options
-	lab     *lab.Lab
-	hosts   map[string]*lab.Host
-	agents  []*agent
-	nodes   string // the file_sd file that says which Nakama nodes there are
+	options  Options
+	lab      *lab.Lab
+	hosts    map[string]*lab.Host
+	machines []*machine // of the guarded hosts
+	agents   []*agent
+	pager    *pager
+	nodes    string // the file_sd file that says which Nakama nodes there are
+	clients  string // that of the database's other clients
 }
 
 // guarded is a host that runs a daemon.
@@ -40,17 +47,25 @@ type guarded struct{ name, role, grip string }
 
 func guardedHosts() []guarded {
 	return []guarded{
-		{"nakama-1", "nakama", "auto"},
-		{"nakama-2", "nakama", "watched"},
-		{"nakama-3", "nakama", "auto"}, // Nakama runs in a container
-		{"cockroachdb-1", "cockroachdb", "auto"},
+		{watchedHost, "nakama", "watched"},
+		{ownedHost, "nakama", "auto"},
+		{inContainer, "nakama", "auto"},
+		{watchedDatabase, "cockroachdb", "watched"},
 		{"cockroachdb-2", "cockroachdb", "auto"},
 		{"cockroachdb-3", "cockroachdb", "auto"},
 	}
 }
 
+const (
+	watchedHost     = "nakama-1"
+	watchedDatabase = "cockroachdb-1"
+	ownedHost       = "nakama-2"
+	inContainer     = "nakama-3" // its Nakama runs in a container
+)
+
 // nakamaNodes are those of the beginning; joiningNode comes and goes.
-func nakamaNodes() []string { return []string{"nakama-1", "nakama-2", "nakama-3"} }
+func nakamaNodes() []string { return []string{watchedHost, ownedHost, inContainer} }
+func databases() []string   { return []string{watchedDatabase, "cockroachdb-2", "cockroachdb-3"} }
 
 const joiningNode = "nakama-4"
 
@@ -59,22 +74,23 @@ func buildFleet(o Options) (*fleet, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &fleet{options: o, lab: l, hosts: map[string]*lab.Host{}, nodes: filepath.Join(o.Dir, "nakama.json")}
+	f := &fleet{options: o, lab: l, hosts: map[string]*lab.Host{},
+		nodes: filepath.Join(o.Dir, "nakama.json"), clients: filepath.Join(o.Dir, "clients.json")}
 	if err := f.build(); err != nil {
-		_ = l.Close() // the first error is the one to tell
+		_ = f.close() // the first error is the one to tell
 		return nil, err
 	}
 	return f, nil
 }
 
 func (f *fleet) build() error {
-	for _, name := range []string{"player", "load-balancer", "admin", "prometheus", joiningNode} {
+	for _, name := range []string{"player", "load-balancer", "admin", "prometheus", "on-call", joiningNode} {
 		if err := f.addHost(name); err != nil {
 			return err
 		}
 	}
 	for _, g := range guardedHosts() {
-		if err := f.addHost(g.name, servicePorts(g)...); err != nil {
+		if err := f.addHost(g.name); err != nil {
 			return err
 		}
 	}
@@ -84,48 +100,100 @@ func (f *fleet) build() error {
 	if err := f.setNodes(nakamaNodes()...); err != nil {
 		return err
 	}
-	for _, g := range guardedHosts() {
-		a, err := f.newAgent(g)
-		if err != nil {
-			return err
-		}
-		f.agents = append(f.agents, a)
-	}
-	return os.Symlink(f.options.Program, f.culprit())
-}
-
-func (f *fleet) addHost(name string, ports ...uint16) error {
-	h, err := f.lab.Host(name)
-	if err != nil {
+	if err := writeTargets(f.clients, backup); err != nil {
 		return err
 	}
-	f.hosts[name] = h
-	return h.Listen(ports...)
-}
-
-// servicePorts are those that a guarded host listens on itself.
-func servicePorts(g guarded) []uint16 {
-	switch {
-	case g.name == "nakama-3":
-		return nil
-	case g.role == "nakama":
-		return []uint16{consoleGRPCPort, grpcPort, apiPort, consolePort, metricsPort}
+	var err error
+	if f.pager, err = listenPager(f.host("on-call"), pagerPort); err != nil {
+		return err
 	}
-	return []uint16{sqlPort, databaseWebPort}
+	for _, name := range []string{culpritName, nakamaProgram, cockroachProgram} { // what the kernel calls a process is the name of its file
+		if err := os.Symlink(f.options.Program, f.program(name)); err != nil {
+			return err
+		}
+	}
+	return f.populate()
 }
 
-// addContainer gives nakama-3 its Nakama, in a container with published ports. Player and admin have routes to the
+func (f *fleet) addHost(name string) (err error) {
+	f.hosts[name], err = f.lab.Host(name)
+	return err
+}
+
+// populate gives each guarded host a table of processes of its own, the program that is guarded, and what its daemon needs.
+func (f *fleet) populate() error {
+	hosts := guardedHosts()
+	f.machines, f.agents = make([]*machine, len(hosts)), make([]*agent, len(hosts))
+	var all errgroup.Group
+	for i, g := range hosts {
+		all.Go(func() error {
+			m, err := bootMachine(f.options, f.host(g.name))
+			if err != nil {
+				return err
+			}
+			f.machines[i] = m
+			if f.agents[i], err = prepareAgent(f.options, m.host, f.configuration(g, declared{})); err != nil {
+				return err
+			}
+			f.agents[i].launch = func(cmd *exec.Cmd) (process, error) { return m.start(m.host, cmd) }
+			return f.startProgram(m, g)
+		})
+	}
+	return all.Wait()
+}
+
+// startProgram starts the stand-in for what a host is there for.
+func (f *fleet) startProgram(m *machine, g guarded) error {
+	network, program := m.host, programOf(g.role)
+	args := append(slices.Clone(f.options.StandIn), program)
+	switch {
+	case program == cockroachProgram:
+		args = append(args, "--cache=.25", "--max-sql-memory=.25", "--join="+strings.Join(f.sqlOf(g.name), ","))
+	case g.name == inContainer:
+		network = f.host("container")
+		args = append(args, "--database.address="+strings.Join(f.sqlOf(), ","))
+	default:
+		args = append(args, "--metrics.prometheus_port="+strconv.Itoa(metricsPort), "--database.address="+strings.Join(f.sqlOf(), ","))
+	}
+	_, err := launch(func(cmd *exec.Cmd) (*inhabitant, error) { return m.start(network, cmd) }, f.program(program), args...)
+	if err != nil {
+		return fmt.Errorf("host %s: %s: %w", g.name, program, err)
+	}
+	return nil
+}
+
+// sqlOf is where the databases answer, but for one.
+func (f *fleet) sqlOf(except ...string) (all []string) {
+	for _, name := range databases() {
+		if !slices.Contains(except, name) {
+			all = append(all, netip.AddrPortFrom(f.host(name).V4, sqlPort).String())
+		}
+	}
+	return all
+}
+
+// close ends the fleet and all its processes. It may be called again.
+func (f *fleet) close() error {
+	for _, m := range f.machines {
+		if m != nil {
+			m.close()
+		}
+	}
+	if f.pager != nil {
+		f.pager.close()
+	}
+	return f.lab.Close()
+}
+
+// addContainer gives a host a container for its Nakama, with published ports. Player and admin have routes to the
 // container's own address, as in a flat network, so that the way around the published ports is tried too.
 func (f *fleet) addContainer() error {
-	host := f.host("nakama-3")
+	host := f.host(inContainer)
 	c, err := host.Container("container", "docker0")
 	if err != nil {
 		return err
 	}
 	f.hosts["container"] = c
-	if err := c.Listen(consoleGRPCPort, grpcPort, apiPort, consolePort); err != nil {
-		return err
-	}
 	for _, p := range [][2]uint16{{apiPort, apiPort}, {consolePort, consolePort}, {publishedPort, consolePort}} {
 		if err := host.Publish(p[0], c, p[1]); err != nil {
 			return err
@@ -142,7 +210,7 @@ func (f *fleet) addContainer() error {
 	return nil
 }
 
-// setNodes writes which Nakama nodes there are, the way configuration management does: a whole file at once.
+// setNodes writes which Nakama nodes there are.
 func (f *fleet) setNodes(names ...string) error {
 	var targets []string
 	for _, name := range names {
@@ -150,15 +218,20 @@ func (f *fleet) setNodes(names ...string) error {
 			targets = append(targets, net.JoinHostPort(addr, strconv.Itoa(apiPort)))
 		}
 	}
+	return writeTargets(f.nodes, targets...)
+}
+
+// writeTargets writes a file_sd file the way configuration management does: as a whole.
+func writeTargets(path string, targets ...string) error {
 	text, err := json.Marshal([]map[string]any{{"targets": targets}})
 	if err != nil {
-		return fmt.Errorf("write the Nakama nodes: %w", err)
+		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
 	}
-	fresh := f.nodes + ".tmp"
+	fresh := path + ".tmp"
 	if err := os.WriteFile(fresh, text, 0o644); err != nil {
-		return fmt.Errorf("write the Nakama nodes: %w", err)
+		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
 	}
-	return os.Rename(fresh, f.nodes)
+	return os.Rename(fresh, path)
 }
 
 // host returns a host that build has added.
@@ -178,7 +251,7 @@ func (f *fleet) agent(name string) *agent {
 	return f.agents[slices.IndexFunc(f.agents, func(a *agent) bool { return a.host.Name == name })]
 }
 
-// culprit is the program under another name: what the kernel calls a process is the name of the file that it executed.
-func (f *fleet) culprit() string { return filepath.Join(f.options.Dir, culpritName) }
+// program is our own under another name.
+func (f *fleet) program(name string) string { return filepath.Join(f.options.Dir, name) }
 
 const culpritName = "intruder"

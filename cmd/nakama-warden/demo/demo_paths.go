@@ -115,13 +115,14 @@ func (f *fleet) take(ctx context.Context, p path, six bool) lab.Outcome {
 		limit = silenceLimit
 	}
 	from, to := f.host(p.from), netip.AddrPortFrom(f.host(p.to).Addr(six), p.port)
-	if p.port == webPort {
+	switch p.port {
+	case webPort, metricsPort, databaseWebPort:
 		return askWeb(ctx, from, to, limit)
 	}
 	return from.Reach(ctx, to, limit)
 }
 
-// askWeb is Reach for the daemon's own port, where HTTP has to be asked before it answers.
+// askWeb is Reach for ports of HTTP, which has to be asked before it answers.
 func askWeb(ctx context.Context, from *lab.Host, to netip.AddrPort, limit time.Duration) lab.Outcome {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()

@@ -18,21 +18,38 @@ import (
 	"github.com/nakama-warden/nakama-warden/test/lab"
 )
 
-// serveWord makes this test binary the server of the capacity demo.
-const serveWord = "serve"
+// The words that make this test binary one of the programs of a demo.
+const (
+	serveWord   = "serve"
+	machineWord = "machine"
+	standInWord = "stand-in"
+)
 
 func TestMain(m *testing.M) {
-	lab.Main(func() int {
-		if len(os.Args) != 3 || os.Args[1] != serveWord {
-			return m.Run()
+	if part := partOf(os.Args); part != nil {
+		fmt.Fprintln(os.Stderr, part())
+		os.Exit(1)
+	}
+	lab.Main(m.Run)
+}
+
+// partOf is the program that the arguments make of this test binary; nil if it is the test.
+func partOf(args []string) func() error {
+	switch ctx := context.Background(); {
+	case len(args) == 3 && args[1] == serveWord:
+		return func() error {
+			descriptors, err := strconv.ParseUint(args[2], 10, 32)
+			if err != nil {
+				return err
+			}
+			return Serve(ctx, descriptors)
 		}
-		descriptors, err := strconv.ParseUint(os.Args[2], 10, 32)
-		if err == nil {
-			err = Serve(context.Background(), descriptors)
-		}
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	})
+	case len(args) == 2 && args[1] == machineWord:
+		return func() error { return Machine(ctx) }
+	case len(args) > 2 && args[1] == standInWord:
+		return func() error { return StandIn(ctx, args[2:]) }
+	}
+	return nil
 }
 
 // recorder remembers what an audience is told.
@@ -51,9 +68,14 @@ func (r *recorder) Act(title string) {
 func (r *recorder) Progress(string) {}
 func (r *recorder) Check(c Check)   { r.checks = append(r.checks, c) }
 
-func start(t *testing.T, program string, audience Audience) *Demo {
+// start builds a fleet whose programs are this test binary, and whose daemons end at once.
+func start(t *testing.T, audience Audience) *Demo {
 	t.Helper()
-	d, err := Start(Options{Program: program, Dir: t.TempDir()}, audience)
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := Start(Options{Program: program, Machine: []string{machineWord}, StandIn: []string{standInWord}, Dir: t.TempDir()}, audience)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,12 +84,16 @@ func start(t *testing.T, program string, audience Audience) *Demo {
 			t.Error(err)
 		}
 	})
+	for _, a := range d.fleet.agents {
+		a.program = "/bin/false"
+	}
+	d.over = t.Context().Err
 	return d
 }
 
 func TestWithoutADaemonTheFleetIsOpenAndTheDemoEnds(t *testing.T) {
 	var told recorder
-	d := start(t, "/bin/false", &told)
+	d := start(t, &told)
 	summary := d.Play(t.Context())
 	if summary.OK() || !strings.Contains(summary.Problem, "the daemon ended: exit status 1") {
 		t.Errorf("%+v; want the daemon's end as the problem", summary)
@@ -84,8 +110,7 @@ func TestWithoutADaemonTheFleetIsOpenAndTheDemoEnds(t *testing.T) {
 
 func TestWithoutADaemonNoHiddenPathHolds(t *testing.T) {
 	var told recorder
-	d := start(t, "/bin/false", &told)
-	d.over = t.Context().Err
+	d := start(t, &told)
 	if err := d.whoReachesWhat(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +130,7 @@ func TestWithoutADaemonNoHiddenPathHolds(t *testing.T) {
 func TestAnInterruptedDemoCountsNothingMore(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	told := recorder{onAct: func(string) { cancel() }}
-	summary := start(t, "/bin/false", &told).Play(ctx)
+	summary := start(t, &told).Play(ctx)
 	if summary.OK() || summary.Problem != "interrupted" || summary.Checks != 0 || len(told.acts) != 1 {
 		t.Errorf("%+v, acts %q; want interrupted in the first act, no checks", summary, told.acts)
 	}
@@ -138,7 +163,7 @@ func TestAwait(t *testing.T) {
 }
 
 func TestTheFileOfNodesIsWholeAndNamesBothFamilies(t *testing.T) {
-	d := start(t, "/bin/false", &recorder{})
+	d := start(t, &recorder{})
 	if err := d.fleet.setNodes("nakama-1"); err != nil {
 		t.Fatal(err)
 	}

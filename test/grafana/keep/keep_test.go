@@ -1,10 +1,10 @@
-// Package keep asks every question of the dashboards of a Prometheus that scrapes the demos of `demo --keep`, for where no Grafana
-// can be had. It says which panels show no data, and why.
+// Package keep asks every question of the dashboards of a Prometheus that scrapes `demo --keep`, for where no Grafana can be had. It
+// says which panels show no data, and why.
 //
-// Prometheus is as an operator would have it: it scrapes every 15 s, and loads what `export rules` prints. What is recorded every
-// few minutes takes as long, so run.sh is for whoever asks for it, and `make test` only tests how it reads and judges.
+// Nothing is done by hand: Prometheus has the configuration that the demo writes. What is recorded every few minutes takes as long,
+// and a mark of a quarter of an hour longer, so run.sh is for whoever asks for it, and `make test` only tests how it reads and judges.
 //
-// The demos are programs in namespaces of their own; what leads to them, and Prometheus, listens on loopback.
+// The demo is a program in namespaces of its own; what leads to it, and Prometheus, listens on loopback.
 package keep
 
 import (
@@ -42,10 +42,9 @@ func TestEveryPanelShowsData(t *testing.T) {
 	p := processes{ctx: ctx}
 	t.Cleanup(p.wait)
 
-	agents, err := keepUp(&p, program)
-	must(t, err)
-	t.Logf("%d agents; asking for up to %s", len(agents), patience)
-	prometheus, err := watch(&p, dir, program, programs.Prometheus, agents)
+	must(t, keepUp(&p, program, dir))
+	t.Logf("asking for up to %s", patience)
+	prometheus, err := watch(&p, dir, programs.Prometheus)
 	must(t, err)
 	_, err = exec.CommandContext(ctx, program, "export", "dashboards", "--dir", dir).Output()
 	must(t, err)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -17,6 +18,7 @@ const endLimit = 30 * time.Second
 type processes struct {
 	ctx     context.Context
 	started []*exec.Cmd
+	reading sync.WaitGroup
 }
 
 // start starts a program, and returns what it says.
@@ -37,8 +39,14 @@ func (p *processes) start(program string, args ...string) (io.Reader, error) {
 	return out, nil
 }
 
+// discard reads what a program says, to its end.
+func (p *processes) discard(out io.Reader) {
+	p.reading.Go(func() { _, _ = io.Copy(io.Discard, out) })
+}
+
 // wait waits until all have ended, which is after the end of the context. How they end is of no interest: they were told to.
 func (p *processes) wait() {
+	p.reading.Wait()
 	for _, cmd := range p.started {
 		_ = cmd.Wait()
 	}

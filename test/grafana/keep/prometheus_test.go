@@ -4,12 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	// scrapeEvery is Grafana's default for a Prometheus, and what most have.
-	scrapeEvery = 15 * time.Second
+	// askEvery is how often Prometheus scrapes, as the demo has it.
+	askEvery = 15 * time.Second
 	// shown and step are what the dashboards open with.
 	shown = 6 * time.Hour
 	step  = time.Minute
@@ -28,30 +28,13 @@ const (
 // prometheus is one that runs.
 type prometheus struct{ address string }
 
-// watch starts a Prometheus that scrapes the agents, with the rules that the program exports.
-func watch(p *processes, dir, program, prometheusProgram string, agents []string) (prometheus, error) {
-	rules, err := exec.CommandContext(p.ctx, program, "export", "rules").Output()
-	if err != nil {
-		return prometheus{}, fmt.Errorf("export rules: %w", err)
-	}
-	targets, err := json.Marshal(agents)
-	if err != nil {
-		return prometheus{}, err
-	}
-	config := fmt.Sprintf(`global: {scrape_interval: %s, evaluation_interval: %[1]s}
-rule_files: [rules.yml]
-scrape_configs: [{job_name: nakama-warden, static_configs: [{targets: %s}]}]
-`, scrapeEvery, targets)
-	for name, text := range map[string]string{"rules.yml": string(rules), "prometheus.yml": config} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			return prometheus{}, err
-		}
-	}
+// watch starts a Prometheus with the configuration that a demo wrote.
+func watch(p *processes, dir, program string) (prometheus, error) {
 	address, err := freeAddress(p.ctx)
 	if err != nil {
 		return prometheus{}, err
 	}
-	_, err = p.start(prometheusProgram, "--config.file="+filepath.Join(dir, "prometheus.yml"), "--storage.tsdb.path="+filepath.Join(dir, "data"),
+	_, err = p.start(program, "--config.file="+filepath.Join(dir, "prometheus.yml"), "--storage.tsdb.path="+filepath.Join(dir, "data"),
 		"--web.listen-address="+address, "--log.level=warn")
 	return prometheus{address}, err
 }
@@ -69,7 +52,7 @@ func freeAddress(ctx context.Context) (string, error) {
 // evaluated rarely have their turn first: what is listed must have had its chance to be answered.
 func (p prometheus) askAll(ctx context.Context, panels []*panel, patience time.Duration) error {
 	began := time.Now()
-	tick := time.NewTicker(scrapeEvery)
+	tick := time.NewTicker(askEvery)
 	defer tick.Stop()
 	for time.Since(began) < patience {
 		select {
@@ -90,29 +73,26 @@ func (p prometheus) askAll(ctx context.Context, panels []*panel, patience time.D
 }
 
 // slowestRule is the longest interval of a group of rules, and the scrape before it.
-const slowestRule = 5*time.Minute + scrapeEvery
+const slowestRule = 5*time.Minute + askEvery
 
-// answers says whether there is anything to show: of a page of a host, for any host of that page.
+// answers says whether there is anything to show to whoever opens the page and chooses nothing.
 func (p prometheus) answers(ctx context.Context, q questions.Question) bool {
-	hosts := []string{""}
+	// All clusters and the first host. CockroachDB's own metrics have the name of its host.
+	chosen := questions.Choices{Cluster: ".*"}
 	if role := roleOf(q.Page); role != "" {
-		hosts = p.hosts(ctx, role)
+		chosen.Host = p.firstHost(ctx, role)
+		chosen.Node = chosen.Host
 	}
 	now := time.Now().Truncate(step)
-	for _, host := range hosts {
-		// All clusters, which is what a page opens with.
-		path, values := "query", url.Values{"query": {q.With(questions.Choices{Cluster: ".*", Host: host})}}
-		if q.Over {
-			path = "query_range"
-			values.Set("start", strconv.FormatInt(now.Add(-shown).Unix(), 10))
-			values.Set("end", strconv.FormatInt(now.Unix(), 10))
-			values.Set("step", step.String())
-		}
-		if found, err := p.get(ctx, path, values); err == nil && len(found) > 0 {
-			return true
-		}
+	path, values := "query", url.Values{"query": {q.With(chosen)}}
+	if q.Over {
+		path = "query_range"
+		values.Set("start", strconv.FormatInt(now.Add(-shown).Unix(), 10))
+		values.Set("end", strconv.FormatInt(now.Unix(), 10))
+		values.Set("step", step.String())
 	}
-	return false
+	found, err := p.get(ctx, path, values)
+	return err == nil && slices.ContainsFunc(found, series.isNumber)
 }
 
 // roleOf is the role of the hosts of a page, or nothing where it is about all hosts.
@@ -124,19 +104,33 @@ func roleOf(page string) string {
 	return name[strings.LastIndex(name, "-")+1:]
 }
 
-func (p prometheus) hosts(ctx context.Context, role string) (hosts []string) {
+// firstHost is the one that a page opens with; empty while there is none.
+func (p prometheus) firstHost(ctx context.Context, role string) string {
 	found, err := p.get(ctx, "query", url.Values{"query": {fmt.Sprintf("nakama_warden_host_role_info{role=%q}", role)}})
-	if err != nil {
-		return nil // asked again soon
+	if err != nil || len(found) == 0 {
+		return "" // asked again soon
 	}
-	for _, series := range found {
-		hosts = append(hosts, series.Metric["instance"])
-	}
-	return hosts
+	first := slices.MinFunc(found, func(a, b series) int { return strings.Compare(a.Metric["instance"], b.Metric["instance"]) })
+	return first.Metric["instance"]
 }
 
+// series is one of an answer: with a sample, or with several over a time.
 type series struct {
 	Metric map[string]string `json:"metric"`
+	Value  sample            `json:"value"`
+	Values []sample          `json:"values"`
+}
+
+// sample is a time and a number, which is a text.
+type sample [2]any
+
+// isNumber says that there is something to see: neither what is divided by nothing, nor what is of no number at all.
+func (s series) isNumber() bool {
+	return slices.ContainsFunc(append(s.Values, s.Value), func(of sample) bool {
+		text, _ := of[1].(string)
+		n, err := strconv.ParseFloat(text, 64)
+		return err == nil && !math.IsNaN(n) && !math.IsInf(n, 0)
+	})
 }
 
 func (p prometheus) get(ctx context.Context, path string, values url.Values) ([]series, error) {

@@ -1,6 +1,7 @@
 package keep
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -8,23 +9,14 @@ import (
 	"github.com/nakama-warden/nakama-warden/test/grafana/questions"
 )
 
-func TestReadDoors(t *testing.T) {
-	const told = `
-  held    drifts of the table, read back      0     0
-to look at, until Ctrl-C
-  http://127.0.0.1:40223  nakama-1, its own page
-  http://127.0.0.1:41505  what arrived at on-call
-  http://127.0.0.1:42089  nobody waits for this one
-`
-	doors, err := readDoors(strings.NewReader(told), 2)
-	if want := []door{{"127.0.0.1:40223", "nakama-1, its own page"}, {"127.0.0.1:41505", "what arrived at on-call"}}; err != nil || !slices.Equal(doors, want) {
-		t.Errorf("read %v (%v); want %v", doors, err, want)
+func TestAwaitReady(t *testing.T) {
+	const told = "  held    drifts of the table, read back      0     0\nto look at, until Ctrl-C\n"
+	rest := strings.NewReader(told + "  prometheus --config.file=/tmp/a/prometheus.yml\n  meanwhile players come\n")
+	if err := awaitReady(rest); err != nil {
+		t.Error(err)
 	}
-	if !doors[0].agent() || doors[1].agent() {
-		t.Errorf("agents: %t, %t; want the first alone", doors[0].agent(), doors[1].agent())
-	}
-	if doors, err := readDoors(strings.NewReader(told), 4); err == nil {
-		t.Errorf("read %v of a demo that ended early; want an error", doors)
+	if err := awaitReady(strings.NewReader(told)); err == nil || !strings.Contains(err.Error(), "until Ctrl-C") {
+		t.Errorf("%v of a demo that ended early; want what it said last", err)
 	}
 }
 
@@ -36,6 +28,21 @@ func TestRoleOf(t *testing.T) {
 	} {
 		if got := roleOf(page); got != want {
 			t.Errorf("%s is about hosts of %q; want %q", page, got, want)
+		}
+	}
+}
+
+func TestWhatCannotBeDrawnIsNoAnswer(t *testing.T) {
+	for text, want := range map[string]bool{
+		`{"value": [1, "0"]}`:                        true,
+		`{"value": [1, "+Inf"]}`:                     false,
+		`{"values": [[1, "NaN"], [2, "NaN"]]}`:       false,
+		`{"values": [[1, "NaN"], [2, "1.5"]]}`:       true,
+		`{"metric": {"instance": "a"}, "value": []}`: false,
+	} {
+		var s series
+		if err := json.Unmarshal([]byte(text), &s); err != nil || s.isNumber() != want {
+			t.Errorf("%s: %t (%v); want %t", text, s.isNumber(), err, want)
 		}
 	}
 }

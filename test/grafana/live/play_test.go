@@ -2,76 +2,34 @@ package live
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"net/netip"
+	"path/filepath"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/nakama-warden/nakama-warden/cmd/nakama-warden/demo"
 )
 
-// playVariable makes this test binary a server. The daemon looks at its name, which is the link's that it is started by.
+// playVariable makes this test binary a stand-in for the program by whose name it is started.
 const playVariable = "NAKAMA_WARDEN_GRAFANA_PLAY"
 
 const (
 	apiPort     = 7350
 	consolePort = 7351
-	metricsPort = 9100
 	sqlPort     = 26257
-	descriptors = 4000
 )
 
 // play is the life of a server. It ends when it is killed.
-func play(role string) error {
+func play(args []string) error {
+	return demo.StandIn(context.Background(), append([]string{filepath.Base(args[0])}, args[1:]...))
+}
+
+// program is what runs on hosts of a role: its name, and its flags.
+func program(role string) (name, flags string) {
 	if role == "cockroachdb" {
-		return serve(sqlPort, hold)
+		return "cockroach", "--cache=.25"
 	}
-	problems := make(chan error, 2)
-	go func() { problems <- demo.Serve(context.Background(), descriptors) }()
-	go func() { problems <- serve(metricsPort, tell) }()
-	return <-problems
-}
-
-// serve accepts until something fails.
-func serve(port uint16, answer func(net.Listener) error) error {
-	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", fmt.Sprintf(":%d", port))
-	if err != nil {
-		return err
-	}
-	defer listener.Close()
-	return answer(listener)
-}
-
-// hold keeps every connection.
-func hold(listener net.Listener) error {
-	for {
-		conn, err := listener.Accept()
-		if err != nil {
-			return err
-		}
-		go func() {
-			defer conn.Close()
-			_, _ = io.Copy(io.Discard, conn) // its end is the client's
-		}()
-	}
-}
-
-// tell is Nakama's own metrics, which are those of its Go runtime too.
-func tell(listener net.Listener) error {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector())
-	for name, value := range map[string]float64{"nakama_sessions": 12, "nakama_presences": 30} {
-		gauge := prometheus.NewGauge(prometheus.GaugeOpts{Name: name})
-		gauge.Set(value)
-		registry.MustRegister(gauge)
-	}
-	return http.Serve(listener, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	return "nakama", "--metrics.prometheus_port=9100"
 }
 
 // connect opens so many connections, which last as long as the test.

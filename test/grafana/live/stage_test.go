@@ -1,7 +1,7 @@
 // Package live asks every question of every dashboard of a real Prometheus that scrapes real agents: one that enforces and learns,
 // one in audit, and one of a database.
 //
-// Everything is as an operator would have it: the dashboards, the rules and the jobs are what `export` makes.
+// Everything is as an operator would have it: the dashboards, the rules and the jobs are what `export` makes; CockroachDB has a job too.
 package live
 
 import (
@@ -33,8 +33,8 @@ const patience = 90 * time.Second
 const prometheusAt = "127.0.0.1:9090"
 
 func TestMain(m *testing.M) {
-	if role := os.Getenv(playVariable); role != "" {
-		fmt.Fprintln(os.Stderr, play(role))
+	if os.Getenv(playVariable) != "" {
+		fmt.Fprintln(os.Stderr, play(os.Args))
 		os.Exit(1)
 	}
 	if !lab.Isolated() {
@@ -106,26 +106,28 @@ alerting: {labels: {cluster: eu}, hold_scale: 0.001, alertmanagers: ["http://%s:
 `, role, s.hosts["nakama-1"].V4, s.hosts["nakama-2"].V4, s.hosts["database-1"].V4, s.hosts["monitor"].V4, s.path("absent.json"),
 		mode, s.hosts["monitor"].V4))
 	// Processes of their own: a daemon would take another host's Nakama for a container on its own.
-	const both = `"$1" --metrics.prometheus_port "$2" & shift 2 && exec "$@"`
-	cmd := exec.Command("unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", both, "sh", s.server(role), fmt.Sprint(metricsPort),
+	const both = `"$1" "$2" & shift 2 && exec "$@"`
+	server, flags := program(role)
+	cmd := exec.Command("unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", both, "sh", s.link(server), flags,
 		s.program, "run", "--config", s.path(name+".yaml"), "--state", s.path(name))
-	cmd.Env = append(os.Environ(), playVariable+"="+role)
+	cmd.Env = append(os.Environ(), playVariable+"=yes")
 	s.start(name, cmd, name+".log")
 }
 
-// server is a program that plays a role. Its name is what the daemon looks for.
-func (s *stage) server(role string) string {
+// link is this test binary under another name, which is what the daemon looks for.
+func (s *stage) link(name string) string {
 	s.t.Helper()
 	self, err := os.Executable()
 	must(s.t, err)
-	link := s.path(map[string]string{"nakama": "nakama", "cockroachdb": "cockroach"}[role])
+	link := s.path(name)
 	if err := os.Symlink(self, link); !errors.Is(err, os.ErrExist) {
 		must(s.t, err)
 	}
 	return link
 }
 
-// watch starts Prometheus with what the program exports. What is recorded every few minutes is recorded all the time.
+// watch starts Prometheus with what the program exports, and a job for CockroachDB itself. What is recorded every few minutes is
+// recorded all the time.
 func (s *stage) watch(programs debian.Programs) {
 	s.t.Helper()
 	rules := string(s.warden("export", "rules"))
@@ -133,7 +135,9 @@ func (s *stage) watch(programs debian.Programs) {
 		rules = strings.ReplaceAll(rules, "interval: "+interval+"\n", "interval: 1s\n")
 	}
 	s.write("rules.yml", rules)
-	s.write("prometheus.yml", "global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [rules.yml]\n"+string(s.warden("export", "scrape-config")))
+	jobs := strings.Replace(string(s.warden("export", "scrape-config")), "scrape_configs:\n", fmt.Sprintf(
+		"scrape_configs:\n    - {job_name: cockroachdb, metrics_path: /_status/vars, static_configs: [{targets: [%q]}]}\n", s.database()), 1)
+	s.write("prometheus.yml", "global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [rules.yml]\n"+jobs)
 	s.start("monitor", exec.Command(programs.Prometheus, "--config.file="+s.path("prometheus.yml"), "--storage.tsdb.path="+s.path("data"),
 		"--web.listen-address="+prometheusAt, "--scrape.discovery-reload-interval=100ms", "--log.level=warn"), "prometheus.log")
 }

@@ -25,11 +25,12 @@ func (q Question) String() string { return fmt.Sprintf("\n%s: %s  %s", q.Page, q
 type Choices struct {
 	Cluster string // a regular expression
 	Host    string // an instance
+	Node    string // the instance of CockroachDB's own metrics
 }
 
-// With is the query as Grafana would send it. The target of CockroachDB's own metrics is not chosen.
+// With is the query as Grafana would send it.
 func (q Question) With(c Choices) string {
-	return strings.NewReplacer("$cluster", c.Cluster, "$host", c.Host, "$node", "").Replace(q.Expr)
+	return strings.NewReplacer("$cluster", c.Cluster, "$host", c.Host, "$node", c.Node).Replace(q.Expr)
 }
 
 // Of are all questions of the dashboards in a folder.

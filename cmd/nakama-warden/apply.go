@@ -1,16 +1,13 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/nakama-warden/nakama-warden/agent/control"
 	"github.com/nakama-warden/nakama-warden/cmd/nakama-warden/text"
@@ -28,8 +25,8 @@ func newApplyCommand(p *paths) *cobra.Command {
 		Long: `A running daemon reads its configuration again and puts it into the kernel, after remove and in a pause too. Without a
 daemon the rules are put there once and nobody repairs them.
 
-With --revert-after, what was in force before comes back by itself unless "apply --confirm" is given within that time:
-for changes that could cut off whoever makes them.`,
+With --revert-after, what was in force before comes back by itself unless the change is kept within that time: for changes
+that could cut off whoever makes them. On a terminal it asks whether to keep it; elsewhere "apply --confirm" does.`,
 		Example: `  nakama-warden apply --revert-after 60s --why "hide the console"
   nakama-warden apply --confirm`,
 		Args: cobra.NoArgs,
@@ -53,7 +50,13 @@ for changes that could cut off whoever makes them.`,
 			if err != nil {
 				return err
 			}
-			return o.print(applied, func(w io.Writer, s text.Style) error { return text.Applied(w, s, applied) })
+			if err := o.print(applied, func(w io.Writer, s text.Style) error { return text.Applied(w, s, applied) }); err != nil {
+				return err
+			}
+			if request.RevertAfter > 0 && attended() {
+				return keep(cmd.Context(), b, request.RevertAfter)
+			}
+			return nil
 		},
 	}
 	o.flag(cmd)
@@ -87,12 +90,10 @@ func confirmCuts(ctx context.Context, b control.Backend, yes bool) error {
 	if err := text.Plan(os.Stderr, text.StyleFor(os.Stderr), cuts); err != nil {
 		return err
 	}
-	if !term.IsTerminal(int(os.Stdin.Fd())) {
+	if !attended() {
 		return fmt.Errorf("this would cut the open connections of %d sources: give --yes if that is meant", len(plan.Cuts))
 	}
-	fmt.Fprint(os.Stderr, "Cut these connections? [y/N] ")
-	answer, err := bufio.NewReader(os.Stdin).ReadString('\n')
-	if err != nil || !strings.EqualFold(strings.TrimSpace(answer), "y") {
+	if !ask(ctx, ownTerminal, "Cut these connections?") {
 		return errors.New("nothing was changed")
 	}
 	return nil

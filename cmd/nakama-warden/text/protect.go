@@ -19,7 +19,7 @@ func (p *page) protect(h status.Host) {
 	for i, step := range []struct{ command, why string }{
 		{"${EDITOR:-vi} " + orElse(h.Config.Path, "/etc/nakama-warden/config.yaml"), strings.Join(missing(h), "; ")},
 		{"nakama-warden plan --enforce", "whom that would refuse; wait until everybody who should get in was seen once"},
-		{"nakama-warden apply --revert-after 60s", "then `nakama-warden apply --confirm`, or it is taken back: nobody is locked out for long"},
+		{"nakama-warden apply --revert-after 60s", "it asks whether to keep the change, and takes it back without a yes: nobody is locked out for long"},
 	} {
 		p.prose(line{lead: fmt.Sprintf("  %d  ", i+1), text: step.command, colour: bold})
 		p.prose(line{lead: "     ", text: step.why})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"time"
 
 	"github.com/nakama-warden/nakama-warden/agent/control"
 	"github.com/nakama-warden/nakama-warden/enforcer"
@@ -61,13 +62,16 @@ func (d *daemon) Apply(ctx context.Context, r status.ApplyRequest) (status.Appli
 		if r.Why != "" {
 			why += ": " + r.Why
 		}
+		next, err := d.prepare(ctx, cfg, why)
+		if err == nil && r.RevertAfter > 0 {
+			err = d.rememberBefore(time.Now().Add(r.RevertAfter))
+		}
+		if err != nil {
+			return err // a pause goes on until its end, and what a person removed stays out
+		}
 		d.unpause(why)
 		d.setRemoved(false)
-		if r.RevertAfter > 0 {
-			changes, err = d.applyRevertibly(ctx, cfg, r, why)
-		} else {
-			changes, err = d.takeOver(ctx, cfg, why)
-		}
+		changes, err = d.succeed(ctx, next)
 		return err
 	})
 	return d.applied(changes), err

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/nakama-warden/nakama-warden/agent/config"
 	"github.com/nakama-warden/nakama-warden/agent/store"
 	"github.com/nakama-warden/nakama-warden/enforcer"
 	"github.com/nakama-warden/nakama-warden/enforcer/policy"
@@ -93,15 +92,16 @@ func (d *daemon) Pause(ctx context.Context, r status.PauseRequest) (status.Appli
 		}
 		return d.beginPause(ctx, pause)
 	})
-	return status.Applied{Changes: []string{}, Summary: pauseText(pause)}, err
+	return status.Applied{Changes: []string{}, Summary: PauseText(pause)}, err
 }
 
-func pauseText(p *status.Pause) string {
+// PauseText says of a pause until when it is, by whom and why.
+func PauseText(p *status.Pause) string {
 	return fmt.Sprintf("PAUSED until %s: everybody gets in%s (%s)", p.Until.Format(time.RFC3339), byName(p.By), p.Why)
 }
 
 func (d *daemon) beginPause(ctx context.Context, pause *status.Pause) error {
-	err := d.enforcer.Withdraw(ctx, enforcer.StatePaused, status.Event{Kind: status.KindPaused, Summary: pauseText(pause),
+	err := d.enforcer.Withdraw(ctx, enforcer.StatePaused, status.Event{Kind: status.KindPaused, Summary: PauseText(pause),
 		Fields: map[string]string{"why": pause.Why, "by": pause.By, "until": pause.Until.Format(time.RFC3339)}})
 	if err != nil {
 		return err
@@ -136,21 +136,21 @@ type unconfirmed struct {
 
 const revertKey = "revert"
 
-// applyRevertibly applies the file and remembers what was in force before.
-func (d *daemon) applyRevertibly(ctx context.Context, cfg *config.Config, r status.ApplyRequest, why string) ([]string, error) {
+// rememberBefore remembers what is in force, which comes back at that time unless the change that follows is confirmed.
+func (d *daemon) rememberBefore(at time.Time) error {
 	before := d.enforcer.Snapshot()
 	// Only a person's word leaves a host without rules: one whose rules are being tried again gets them back.
 	empty := before.Firewall.State == enforcer.StateRemoved || before.Firewall.State == enforcer.StatePaused
-	u := &unconfirmed{Before: before.Wish, Empty: empty, At: time.Now().Add(r.RevertAfter)}
+	u := &unconfirmed{Before: before.Wish, Empty: empty, At: at}
 	if d.unconfirmed != nil { // an unconfirmed change on top of another: back to the last that was confirmed
 		u.Before, u.Empty = d.unconfirmed.Before, d.unconfirmed.Empty
 	}
 	// Before the change: whoever is locked out by it must get back in, even if the daemon dies in between.
 	if err := d.store.Put(policyBucket, revertKey, u); err != nil {
-		return nil, fmt.Errorf("remember what to revert to: %w", err)
+		return fmt.Errorf("remember what to revert to: %w", err)
 	}
 	d.setUnconfirmed(u)
-	return d.takeOver(ctx, cfg, why)
+	return nil
 }
 
 func (d *daemon) setUnconfirmed(u *unconfirmed) {

@@ -35,7 +35,7 @@ func TestCheckPause(t *testing.T) {
 func TestAPauseSaysWhoAsked(t *testing.T) {
 	until := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for by, want := range map[string]string{"ada": "everybody gets in by ada (is it us?)", "": "everybody gets in (is it us?)"} {
-		if text := pauseText(&status.Pause{Until: until, Why: "is it us?", By: by}); text != "PAUSED until 2026-01-02T03:04:05Z: "+want {
+		if text := PauseText(&status.Pause{Until: until, Why: "is it us?", By: by}); text != "PAUSED until 2026-01-02T03:04:05Z: "+want {
 			t.Errorf("%q; want %q", text, want)
 		}
 	}

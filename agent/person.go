@@ -20,11 +20,18 @@ func by(ctx context.Context) string {
 	if !known {
 		return ""
 	}
-	login, err := os.ReadFile(fmt.Sprintf("/proc/%d/loginuid", peer.PID))
+	return loginOf(int(peer.PID), int(peer.UID))
+}
+
+// Self names the person who runs this process, for what it does without asking a daemon.
+func Self() string { return loginOf(os.Getpid(), os.Getuid()) }
+
+func loginOf(pid, uid int) string {
+	login, err := os.ReadFile(fmt.Sprintf("/proc/%d/loginuid", pid))
 	if uid := strings.TrimSpace(string(login)); err == nil && uid != noLogin {
 		return userName(uid)
 	}
-	return userName(fmt.Sprint(peer.UID))
+	return userName(fmt.Sprint(uid))
 }
 
 // byText is by as the end of a sentence.

@@ -128,17 +128,36 @@ func (d *daemon) recall() {
 
 // takeOver makes cfg the configuration in force: its fleet, its policy.
 func (d *daemon) takeOver(ctx context.Context, cfg *config.Config, why string) ([]string, error) {
-	if err := checkForwarded(ctx, cfg); err != nil {
+	next, err := d.prepare(ctx, cfg, why)
+	if err != nil {
 		return nil, err
+	}
+	return d.succeed(ctx, next)
+}
+
+// successor is a configuration that nobody but the kernel can refuse any more.
+type successor struct {
+	config *config.Config
+	fleet  *fleet.Fleet
+	wish   enforcer.Wish
+}
+
+// prepare finds out whether cfg can be the configuration in force. What is in force stays so.
+func (d *daemon) prepare(ctx context.Context, cfg *config.Config, why string) (successor, error) {
+	if err := checkForwarded(ctx, cfg); err != nil {
+		return successor{}, err
 	}
 	f := newFleet(cfg, d.store, d.journal.Tell)
 	roster := f.Load(ctx)
 	wish, err := d.wishFor(cfg, f, roster, why)
-	if err != nil {
-		return nil, err
-	}
+	return successor{cfg, f, wish}, err
+}
+
+// succeed makes it so.
+func (d *daemon) succeed(ctx context.Context, next successor) ([]string, error) {
+	cfg := next.config
 	d.steering.mu.Lock()
-	d.config, d.fleet = cfg, f
+	d.config, d.fleet = cfg, next.fleet
 	d.configState = status.Config{Path: d.o.ConfigPath, LastReload: time.Now(), LastReloadOK: true}
 	for _, w := range cfg.Warnings {
 		d.configState.Warnings = append(d.configState.Warnings, w.String())
@@ -146,7 +165,7 @@ func (d *daemon) takeOver(ctx context.Context, cfg *config.Config, why string) (
 	d.steering.mu.Unlock()
 	d.takeReceivers(cfg)
 	d.takeLoki(cfg)
-	changes, err := d.put(ctx, wish)
+	changes, err := d.put(ctx, next.wish)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNotYet, err)
 	}

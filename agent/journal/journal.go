@@ -185,7 +185,7 @@ func (j *Journal) count(events []status.Event, failed bool) (before bool) {
 
 // logEvent writes a record that carries the event's own time, not that of the writing.
 func (j *Journal) logEvent(ctx context.Context, e status.Event) {
-	level := levelOf(e.Kind)
+	level := levelOf(e)
 	if !j.log.Enabled(ctx, level) {
 		return
 	}
@@ -199,13 +199,17 @@ func (j *Journal) logEvent(ctx context.Context, e status.Event) {
 }
 
 // levelOf is Error where the firewall may not be what was asked for, and Warn where somebody should have a look.
-func levelOf(kind string) slog.Level {
-	switch kind {
+func levelOf(e status.Event) slog.Level {
+	switch e.Kind {
 	case status.KindCommitFailed, status.KindConfigInvalid:
 		return slog.LevelError
-	case status.KindDrift, status.KindDriftFight:
+	case status.KindDrift, status.KindDriftFight, status.KindPaused, status.KindReverted, status.KindRosterHeld, status.KindSourceFailed,
+		status.KindStoreDegraded, status.KindDeliveryFailed, status.KindServiceDown, status.KindOOMKill:
 		return slog.LevelWarn
-	default:
-		return slog.LevelInfo
+	case status.KindAlertFiring:
+		if e.Fields["severity"] != status.SeverityInfo {
+			return slog.LevelWarn
+		}
 	}
+	return slog.LevelInfo
 }

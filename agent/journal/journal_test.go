@@ -96,12 +96,22 @@ func TestAnEventIsLoggedAndStored(t *testing.T) {
 
 func TestLevels(t *testing.T) {
 	for kind, want := range map[string]slog.Level{
+		status.KindDeliveryFailed: slog.LevelWarn, status.KindDeliveryBack: slog.LevelInfo,
+		status.KindServiceDown: slog.LevelWarn, status.KindServiceBack: slog.LevelInfo,
 		status.KindDrift: slog.LevelWarn, status.KindDriftFight: slog.LevelWarn,
 		status.KindCommitFailed: slog.LevelError, status.KindConfigInvalid: slog.LevelError,
 		status.KindStarted: slog.LevelInfo, status.KindRosterChanged: slog.LevelInfo, "unheard of": slog.LevelInfo,
 	} {
-		if got := levelOf(kind); got != want {
+		if got := levelOf(status.Event{Kind: kind}); got != want {
 			t.Errorf("%s is logged as %v, want %v", kind, got, want)
+		}
+	}
+	for severity, want := range map[string]slog.Level{
+		status.SeverityCritical: slog.LevelWarn, status.SeverityWarning: slog.LevelWarn, status.SeverityInfo: slog.LevelInfo,
+	} {
+		alert := status.Event{Kind: status.KindAlertFiring, Fields: map[string]string{"severity": severity}}
+		if got := levelOf(alert); got != want {
+			t.Errorf("an alert of severity %s is logged as %v, want %v", severity, got, want)
 		}
 	}
 }

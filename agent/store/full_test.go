@@ -80,6 +80,9 @@ func TestFullDisk(t *testing.T) {
 	if err := s.Put("a", "large", strings.Repeat("x", 100000)); err == nil || !strings.Contains(s.Problem(), "no space") {
 		t.Errorf("full while running: error %v, problem %q", err, s.Problem())
 	}
+	if strings.Count(s.Problem(), path) != 1 {
+		t.Errorf("%q; want the file named once", s.Problem())
+	}
 	wantValue(t, s, "a", "b", "kept")
 	free()
 	must(t, s.Put("a", "large", strings.Repeat("x", 100000)))

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -157,9 +158,17 @@ func (s *Store) write(bucket string, op func(backend) error) error {
 	defer s.mu.Unlock()
 	delete(s.failing, bucket)
 	if err != nil {
-		s.failing[bucket] = fmt.Sprintf("write %s: %v", s.path, err)
+		s.failing[bucket] = s.naming(err)
 	}
 	return err
+}
+
+// naming says with the file what failed. What the system refuses names it already.
+func (s *Store) naming(err error) string {
+	if refused := (*fs.PathError)(nil); errors.As(err, &refused) {
+		return err.Error()
+	}
+	return fmt.Sprintf("write %s: %v", s.path, err)
 }
 
 // do runs one operation. A database that broke under it is never touched again: whoever panicked may hold its locks.

@@ -31,7 +31,7 @@ that could cut off whoever makes them. On a terminal it asks whether to keep it;
   nakama-warden apply --confirm`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			b, err := p.backend()
+			b, err := p.reader(cmd)
 			if err != nil {
 				return err
 			}

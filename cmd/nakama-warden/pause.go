@@ -76,8 +76,8 @@ func pause(ctx context.Context, p *paths, request status.PauseRequest) (status.A
 // pauseHung kills a daemon that does not answer (pid 0: it is gone) and has its successor, or this process, take the
 // rules out.
 func pauseHung(ctx context.Context, p *paths, pid int, request status.PauseRequest) (status.Applied, error) {
-	until := time.Now().Add(request.For)
-	if err := agent.WritePause(p.state, status.Pause{Until: until, Why: request.Why}); err != nil {
+	paused := status.Pause{Until: time.Now().Add(request.For), Why: request.Why, By: agent.Self()}
+	if err := agent.WritePause(p.state, paused); err != nil {
 		return status.Applied{}, err
 	}
 	if pid > 0 {
@@ -93,7 +93,7 @@ func pauseHung(ctx context.Context, p *paths, pid int, request status.PauseReque
 	for {
 		err := pausedNow(ctx, p)
 		if err == nil {
-			return status.Applied{Changes: []string{}, Summary: fmt.Sprintf("PAUSED until %s: everybody gets in (%s)", until.Format(time.RFC3339), request.Why)}, nil
+			return status.Applied{Changes: []string{}, Summary: agent.PauseText(&paused)}, nil
 		}
 		select {
 		case <-ctx.Done():

@@ -23,7 +23,7 @@ With --enforce it answers whether audit may become enforce: it lists who was let
 refused, and exits with 3 if any of them was seen in the last 7 days.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			b, err := p.backend()
+			b, err := p.reader(cmd)
 			if err != nil {
 				return err
 			}

@@ -62,6 +62,29 @@ func (p *paths) backend() (control.Backend, error) {
 	return client, nil
 }
 
+// reader is the backend of a command that reads the configuration. A daemon reads the file that it was started with: to answer of
+// that when another is named would be an answer to nobody's question.
+func (p *paths) reader(cmd *cobra.Command) (control.Backend, error) {
+	b, err := p.backend()
+	if _, daemon := b.(*control.Client); err != nil || !daemon || !cmd.Flags().Changed("config") {
+		return b, err
+	}
+	host, err := b.Status(cmd.Context())
+	if err != nil {
+		return nil, err
+	}
+	if read := host.Config.Path; read != p.config && !sameFile(read, p.config) {
+		return nil, fmt.Errorf("the daemon reads %s and not %s: write it there first, after `nakama-warden check %s`", read, p.config, p.config)
+	}
+	return b, nil
+}
+
+func sameFile(one, other string) bool {
+	a, err := os.Stat(one)
+	b, otherErr := os.Stat(other)
+	return err == nil && otherErr == nil && os.SameFile(a, b)
+}
+
 // output is the -o flag: text for people, json for scripts.
 type output struct{ format string }
 

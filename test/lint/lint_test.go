@@ -82,6 +82,9 @@ func TestHouse(t *testing.T) {
 		{"collector/sockdiag/dump.go", "alerting", "collector may import only status"},
 		{"alerting/evaluate.go", "collector/capacity", "alerting may import only status"},
 		{"status/host.go", "enforcer/policy", "status may import only nothing of ours"},
+		{"status/words/verdict.go", "status", allowed},
+		{"status/words/verdict.go", "alerting", "status may import only nothing of ours"},
+		{"agent/web/page/page.go", "status/words", allowed},
 		{"enforcer/policy/policy.go", "status", allowed},
 
 		{"test/lab/lab.go", "enforcer", "test/lab may import only status"},

@@ -164,7 +164,7 @@ func warden(s *scene, ts *testscript.TestScript, args []string) error {
 // command runs the program to its end and keeps its exit code.
 func (s *scene) command(h *host, args ...string) (out, complaint []byte, err error) {
 	var outBuffer, errBuffer bytes.Buffer
-	cmd := exec.CommandContext(s.ctx, s.program, slices.Concat(args, []string{"--config", h.config(), "--state", h.state()})...)
+	cmd := exec.CommandContext(s.ctx, s.program, slices.Concat([]string{"--config", h.config(), "--state", h.state()}, args)...)
 	cmd.Stdout, cmd.Stderr = &outBuffer, &errBuffer
 	p, err := h.Start(cmd)
 	if err != nil {

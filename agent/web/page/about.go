@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/nakama-warden/nakama-warden/status"
+	"github.com/nakama-warden/nakama-warden/status/words"
 )
 
 // event is something that happened.
@@ -43,7 +44,7 @@ func aboutOf(c clock, h status.Host) about {
 	f := h.Firewall
 	add("Version", h.Version)
 	if !h.Agent.Started.IsZero() {
-		add("Running since", fmt.Sprintf("%s (%s), pid %d", c.at(h.Agent.Started), ago(h.Time, h.Agent.Started), h.Agent.PID))
+		add("Running since", fmt.Sprintf("%s (%s), pid %d", c.at(h.Agent.Started), words.Ago(h.Time, h.Agent.Started), h.Agent.PID))
 	}
 	add("Configuration", h.Config.Path)
 	if !h.Config.LastReload.IsZero() {
@@ -51,13 +52,13 @@ func aboutOf(c clock, h status.Host) about {
 	}
 	add("Revision", h.Revision)
 	add("Mode", f.Mode)
-	add("Grip", f.Grip+because(f.GripReason))
+	add("Grip", f.Grip)
 	add("Policy", f.PolicyHash)
 	add("Hooks", strings.Join(f.HookedPaths, ", "))
 	if m := machine(h.Sample); m != "" {
 		add("Machine", m)
 	}
-	a.Notes, _ = first(proseOf(notes(h)), manyAlerts)
+	a.Notes, _ = first(proseOf(words.Notes(h)), manyNeeds)
 	return a
 }
 
@@ -66,46 +67,9 @@ func machine(s *status.Sample) string {
 		return ""
 	}
 	m := s.Machine
-	text := fmt.Sprintf("%d CPUs, %s of memory, %s available", m.CPUs, size(float64(m.MemoryTotal)), size(float64(m.MemoryAvailable)))
+	text := fmt.Sprintf("%d CPUs, %s of memory, %s available", m.CPUs, words.Size(float64(m.MemoryTotal)), words.Size(float64(m.MemoryAvailable)))
 	if t := m.Conntrack; t != nil && t.Limit > 0 {
-		text += ", connection tracking " + percent(t.Used, t.Limit) + " full"
+		text += ", connection tracking " + words.Percent(t.Used, t.Limit) + " full"
 	}
 	return text
-}
-
-func notes(h status.Host) []string {
-	out := list(slices.Clone(h.Config.Warnings))
-	for _, r := range h.Firewall.Revoked {
-		out.add("%s was revoked%s: `nakama-warden revoke --undo %s` lets it back in", r.Prefix, because(r.Why), r.Prefix)
-	}
-	for _, what := range []string{h.Firewall.CutOff, h.Firewall.Refusals} {
-		if what != "" {
-			out.add("%s", what)
-		}
-	}
-	out = append(out, h.Firewall.Paths...)
-	out.unmeasured(h.Sample)
-	if n := h.Firewall.EventsLost; n > 0 {
-		out.add("%s events were lost", grouped(n))
-	}
-	return out
-}
-
-// unmeasured tells what could not be measured, and what would help.
-func (l *list) unmeasured(s *status.Sample) {
-	if s == nil {
-		return
-	}
-	*l = append(*l, s.Problems...)
-	if s.Machine.Advice != "" {
-		l.add("%s", s.Machine.Advice)
-	}
-	for _, u := range s.Units {
-		for _, problem := range u.Problems {
-			l.add("%s: %s", u.Name, problem)
-		}
-		if a := u.Application; a != nil && a.Problem != "" {
-			l.add("%s, asked for its metrics: %s", u.Name, a.Problem)
-		}
-	}
 }

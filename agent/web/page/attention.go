@@ -3,75 +3,66 @@ package page
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
-	"github.com/nakama-warden/nakama-warden/status"
+	"github.com/nakama-warden/nakama-warden/status/words"
 )
 
 // attention is what needs somebody, the most urgent first.
 type attention struct {
-	Alerts   []alert
-	Needs    []need
-	Silent   []string // what nobody is told of
-	Left     int      // alerts and needs that are not shown
-	NoneHear bool     // nobody is told of anything: no receiver is named
-	Glance   glance
-	Calm     string // nothing needs anybody
-	CalmTone tone
+	Needs     []need
+	Quiet     []words.Quiet // what nobody is told of
+	Left      int           // needs that are not shown
+	NoneHear  bool          // nobody is told of anything: no receiver is named
+	Glance    glance
+	Calm      string // nothing needs anybody
+	CalmLevel words.Level
 }
 
-// alert is one of the list.
-type alert struct {
-	Key      string // tells it from others
-	Tone     tone
-	State    string
-	About    string
-	Summary  prose
-	For      string // how long
-	Since    moment
-	Runbook  string // a URL
-	Silenced string
+// need is one of the list: an alert, or a finding, which has its text alone.
+type need struct {
+	Key     string // tells it from others
+	Level   words.Level
+	State   string
+	About   string
+	For     string // how long
+	Since   moment
+	Text    prose
+	More    []prose
+	Note    string
+	Runbook string // a URL
 }
 
-const manyAlerts = 50
+const manyNeeds = 50
 
-func attentionOf(c clock, k Known, v verdict) attention {
+func attentionOf(c clock, k Known, v words.Verdict) attention {
 	h := k.Host
-	a := attention{Silent: silent(c, h), NoneHear: len(h.Agent.Deliveries) == 0}
+	a := attention{NoneHear: len(h.Agent.Deliveries) == 0}
+	a.Quiet, _ = first(words.Quieted(h.Silences, h.Maintenance), manyNeeds)
+	var all []words.Need
 	for _, missing := range k.Missing {
-		a.Needs = append(a.Needs, need{Text: prose(missing)})
+		all = append(all, words.Need{Urgency: words.Unnamed, Level: words.Warning, Text: missing})
 	}
-	a.Needs = append(a.Needs, needs(c, h)...)
-	a.Glance = a.glance(h.Alerts)
-	if len(h.Alerts)+len(a.Needs) == 0 {
-		a.Calm, a.CalmTone = "Nothing needs you.", v.Tone
-		if v.Tone == bad { // it is starting, or was told nothing to guard
-			a.Calm, a.CalmTone = "Nothing but the verdict above.", plain
+	all = append(all, words.Needs(h)...)
+	a.Glance = glanceAt(all, v)
+	if len(all) == 0 {
+		a.Calm, a.CalmLevel = "Nothing needs you.", v.Level
+		if v.Level == words.Bad { // it is starting, or was told nothing to guard
+			a.Calm, a.CalmLevel = "Nothing but the verdict above.", words.Plain
 		}
 	}
-	if v.Tone == bad && a.Glance.Tone == good {
-		a.Glance.Tone = plain // nobody may take it for all is well
-	}
-	rows := slices.Clone(h.Alerts)
-	slices.SortStableFunc(rows, func(a, b status.Alert) int { return cmp.Compare(urgency(a), urgency(b)) })
-	var left int
-	rows, a.Left = first(rows, manyAlerts)
-	a.Needs, left = first(a.Needs, manyAlerts)
-	a.Left += left
-	for _, row := range rows {
-		a.Alerts = append(a.Alerts, alertOf(c, row))
+	all, a.Left = first(all, manyNeeds)
+	for _, n := range all {
+		a.Needs = append(a.Needs, needOf(c, n))
 	}
 	return a
 }
 
-// glance counts what somebody should see to now.
-func (a attention) glance(alerts []status.Alert) glance {
-	count := map[tone]int{}
-	for _, alert := range alerts {
-		if alert.State == status.AlertFiring && alert.Silenced == "" {
-			count[severityTone(alert.Severity)]++
-		}
+// glanceAt counts what somebody should see to now.
+func glanceAt(all []words.Need, v words.Verdict) glance {
+	count := map[words.Urgency]int{}
+	for _, n := range all {
+		count[n.Urgency]++
 	}
 	var parts []string
 	add := func(n int, one, many string) {
@@ -82,73 +73,34 @@ func (a attention) glance(alerts []status.Alert) glance {
 			parts = append(parts, fmt.Sprintf("%d %s", n, many))
 		}
 	}
-	add(count[bad], "critical", "critical")
-	add(count[warning], "warning", "warnings")
-	add(len(a.Needs), "finding", "findings")
-	g := glance{Tone: good, Text: orElse(strings.Join(parts, ", "), "nothing")}
+	add(count[words.Critical], "critical", "critical")
+	add(count[words.Notable], "warning", "warnings")
+	add(count[words.Now]+count[words.Unnamed], "finding", "findings")
 	switch {
-	case count[bad] > 0:
-		g.Tone = bad
+	case count[words.Critical] > 0:
+		return glance{words.Bad, strings.Join(parts, ", ")}
 	case len(parts) > 0:
-		g.Tone = warning
+		return glance{words.Warning, strings.Join(parts, ", ")}
+	case v.Level == words.Bad:
+		return glance{words.Plain, "the verdict"} // nobody may take it for all is well
 	}
-	return g
+	return glance{words.Good, "nothing"}
 }
 
-// urgency is an order: what fires and is heard, then what is heard by nobody, then what does not fire yet.
-func urgency(a status.Alert) int {
-	rank := map[string]int{status.SeverityCritical: 0, status.SeverityWarning: 1}[a.Severity]
-	if a.Severity != status.SeverityCritical && a.Severity != status.SeverityWarning {
-		rank = 2
+func needOf(c clock, n words.Need) need {
+	a := n.Alert
+	out := need{Key: cmp.Or(strings.Trim(a.Key(), "/"), n.Text), Level: n.Level, About: n.About(), Text: prose(n.Text), More: proseOf(n.More), Note: n.Note}
+	if a.Name == "" {
+		return out
 	}
-	switch {
-	case a.Silenced != "":
-		rank += 3
-	case a.State != status.AlertFiring:
-		rank += 6
+	if out.State = a.Severity; n.Lead != a.Severity {
+		out.State += ", " + n.Lead
 	}
-	return rank
-}
-
-func alertOf(c clock, a status.Alert) alert {
-	out := alert{Key: a.Key(), Tone: severityTone(a.Severity), State: a.Severity, About: a.Name, Summary: prose(a.Summary), Silenced: a.Silenced}
-	if !a.Since.IsZero() {
-		out.For, out.Since = span(c.now.Sub(a.Since)), c.moment(a.Since)
-	}
-	if a.Subject != "" {
-		out.About += " (" + a.Subject + ")"
-	}
-	switch {
-	case a.Silenced != "":
-		out.Tone, out.State = plain, a.Severity+", silenced"
-	case a.State != status.AlertFiring:
-		out.Tone, out.State = plain, a.Severity+", "+a.State
+	if n.For != "" {
+		out.For, out.Since = n.For, c.moment(a.Since)
 	}
 	if strings.HasPrefix(a.Runbook, "https://") || strings.HasPrefix(a.Runbook, "http://") {
 		out.Runbook = a.Runbook
 	}
-	return out
-}
-
-func severityTone(severity string) tone {
-	switch severity {
-	case status.SeverityCritical:
-		return bad
-	case status.SeverityWarning:
-		return warning
-	}
-	return plain
-}
-
-// silent names what nobody is told of, and until when.
-func silent(c clock, h status.Host) []string {
-	var out []string
-	if m := h.Maintenance; m != nil {
-		out = append(out, fmt.Sprintf("Maintenance until %s%s%s: nobody is told that a service is down.", c.at(m.Until), because(m.Why), asked(m.By)))
-	}
-	for _, s := range h.Silences {
-		out = append(out, fmt.Sprintf("Silence %s: %s until %s%s%s.", s.ID, s.Condition, c.at(s.Until), because(s.Why), asked(s.By)))
-	}
-	out, _ = first(out, manyAlerts)
 	return out
 }

@@ -2,9 +2,9 @@ package page
 
 import (
 	"reflect"
-	"strconv"
-	"strings"
 	"unicode/utf8"
+
+	"github.com/nakama-warden/nakama-warden/status/words"
 )
 
 // longest is how many bytes of a text are shown: a summary has 200.
@@ -62,7 +62,7 @@ func printable(v reflect.Value) reflect.Value {
 	return out
 }
 
-// fit cuts a text and writes what does not print as \x1b, \u202e.
+// fit cuts a text and makes it safe to show.
 func fit(text string) string {
 	if len(text) > longest {
 		end := longest
@@ -71,21 +71,5 @@ func fit(text string) string {
 		}
 		text = text[:end] + "…"
 	}
-	if utf8.ValidString(text) && strings.IndexFunc(text, func(r rune) bool { return !strconv.IsPrint(r) }) < 0 {
-		return text
-	}
-	var b strings.Builder
-	for len(text) > 0 {
-		r, width := utf8.DecodeRuneInString(text)
-		switch {
-		case r == utf8.RuneError && width == 1:
-			b.WriteString(`\x` + strconv.FormatUint(uint64(text[0])|0x100, 16)[1:]) // two digits
-		case strconv.IsPrint(r):
-			b.WriteRune(r)
-		default:
-			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
-		}
-		text = text[width:]
-	}
-	return b.String()
+	return words.Printable(text)
 }

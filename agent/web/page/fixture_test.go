@@ -80,6 +80,14 @@ func safeHost() status.Host {
 	}
 }
 
+// hold makes the conditions of a host's alerts hold.
+func hold(h *status.Host) {
+	h.Conditions = nil
+	for _, a := range h.Alerts {
+		h.Conditions = append(h.Conditions, a.Condition)
+	}
+}
+
 // safe is everything a page of such a host shows.
 func safe() Known {
 	h := safeHost()

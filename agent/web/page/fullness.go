@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/nakama-warden/nakama-warden/status"
+	"github.com/nakama-warden/nakama-warden/status/words"
 )
 
 // drawn is how many units have their pictures in a page; the others are one click away.
@@ -25,7 +26,7 @@ type fullness struct {
 type unit struct {
 	ID, Name, Role string
 	Headline       string
-	Tone           tone
+	Level          words.Level
 	Text           string
 	Bar            *bar
 	Facts          []fact
@@ -50,13 +51,13 @@ func fullnessOf(c clock, k Known) fullness {
 	s := k.Host.Sample
 	switch {
 	case s == nil:
-		return fullness{Glance: glance{plain, "not measured yet"}, Empty: "Nothing was measured yet: the first measurement takes a few seconds. If this stays, look at `journalctl -u nakama-warden`."}
+		return fullness{Glance: glance{words.Plain, "not measured yet"}, Empty: "Nothing was measured yet: the first measurement takes a few seconds. If this stays, look at `journalctl -u nakama-warden`."}
 	case len(s.Units) == 0:
-		return fullness{Glance: glance{plain, "nothing runs"}, Empty: "Neither Nakama nor CockroachDB was found running here. Once one listens on its port it is found within 10 seconds; nothing needs to be configured for that."}
+		return fullness{Glance: glance{words.Plain, "nothing runs"}, Empty: "Neither Nakama nor CockroachDB was found running here. Once one listens on its port it is found within 10 seconds; nothing needs to be configured for that."}
 	}
 	units := slices.Clone(s.Units)
 	slices.SortStableFunc(units, func(a, b status.Unit) int {
-		return cmp.Or(-compare(a.Name == k.Unit, b.Name == k.Unit), -compare(a.Capacity != nil, b.Capacity != nil), cmp.Compare(connected(b), connected(a)))
+		return cmp.Or(-compare(a.Name == k.Unit, b.Name == k.Unit), -compare(a.Capacity != nil, b.Capacity != nil), cmp.Compare(words.Connected(b), words.Connected(a)))
 	})
 	out := fullness{Glance: fullest(s.Units)}
 	units, out.Left = first(units, manyUnits)
@@ -82,14 +83,6 @@ func compare(a, b bool) int {
 		return 1
 	}
 	return -1
-}
-
-func connected(u status.Unit) uint64 {
-	var n uint64
-	for _, port := range u.Ports {
-		n += port.Connections
-	}
-	return n
 }
 
 func (u *unit) draw(c clock, k Known, of status.Unit) {
@@ -119,21 +112,21 @@ func unitOf(u status.Unit) unit {
 
 // byMemory tells of what is no Nakama: nothing is known of what its connections cost.
 func (u *unit) byMemory(of status.Unit) {
-	text, tone := memoryInUse(of.Memory)
-	u.Headline, u.Tone = "memory unknown", plain
+	text, level := words.Memory(of.Memory)
+	u.Headline, u.Level = "memory unknown", words.Plain
 	if m := of.Memory; m.Limit > 0 {
-		u.Headline, u.Tone = percent(m.Resident, m.Limit)+" of its memory", tone
+		u.Headline, u.Level = words.Percent(m.Resident, m.Limit)+" of its memory", level
 		u.Bar = barOf(m.Resident, m.Limit, 0, "its limit", "")
-		if tone == plain {
-			u.Tone = good
+		if level == words.Plain {
+			u.Level = words.Good
 		}
 	}
-	u.Text = fmt.Sprintf("%s connections, %s of memory.", grouped(connected(of)), text)
-	u.Facts = []fact{{"Memory limited by", orElse(of.Memory.LimitBy, unknown)}}
+	u.Text = fmt.Sprintf("%s connections, %s of memory.", words.Grouped(words.Connected(of)), text)
+	u.Facts = []fact{{"Memory limited by", cmp.Or(of.Memory.LimitBy, words.Unknown)}}
 }
 
 func (u *unit) byCapacity(of status.Unit, c status.Capacity) {
-	n := connected(of)
+	n := words.Connected(of)
 	u.Facts = factsOf(of, c)
 	for _, r := range c.Resources {
 		u.Resources = append(u.Resources, resourceOf(r))
@@ -143,18 +136,18 @@ func (u *unit) byCapacity(of status.Unit, c status.Capacity) {
 	} else {
 		u.guessed(n, c)
 	}
-	if c.SufficientMemory > 0 {
-		u.Notes = append(u.Notes, fmt.Sprintf("It has far more than is wanted: %s of memory would suffice for %.1f times its peak.", size(float64(c.SufficientMemory)), c.Target))
+	if generous := words.Generous(c); generous != "" {
+		u.Notes = append(u.Notes, "It "+generous+".")
 	}
 	if c.Joint != nil {
-		u.Notes = append(u.Notes, together(*c.Joint))
+		u.Notes = append(u.Notes, words.Together(*c.Joint)+".")
 	}
 }
 
 func (u *unit) known(n uint64, c status.Capacity) {
-	u.Headline, u.Tone = "nothing fits", urgencyOf(n, c)
+	u.Headline, u.Level = "nothing fits", words.Fullness(n, c)
 	if c.Fits > 0 {
-		u.Headline = percent(n, c.Fits) + " full"
+		u.Headline = words.Percent(n, c.Fits) + " full"
 	}
 	u.Text = sure(n, c)
 	maybe := ""
@@ -166,66 +159,44 @@ func (u *unit) known(n uint64, c status.Capacity) {
 
 // guessed says why it is not known, and what would help.
 func (u *unit) guessed(n uint64, c status.Capacity) {
-	u.Headline, u.Tone = "not known yet", plain
-	u.Text = fmt.Sprintf("%s connected. How many fit is not known: %s.", grouped(n), strings.TrimSuffix(orElse(c.Reason, "not enough was seen"), "."))
+	u.Headline, u.Level = "not known yet", words.Plain
+	u.Text = fmt.Sprintf("%s connected. How many fit is not known: %s.", words.Grouped(n), strings.TrimSuffix(words.Doubt(c.Reason), "."))
 	if c.Fits > 0 {
-		u.Text += fmt.Sprintf(" At a guess %s.", grouped(c.Fits))
+		u.Text += fmt.Sprintf(" At a guess %s.", words.Grouped(c.Fits))
 		u.Bar = barOf(n, 0, c.Fits, "", "fit at a guess")
 	}
 	u.Notes = append(u.Notes, "What would tell: a load that varies, such as a quiet night and a busy evening, or a load test in steps from idle to the usual peak.")
 }
 
-// nearlyFull is from where on somebody is paged.
-const nearlyFull = 0.9
-
-func urgencyOf(n uint64, c status.Capacity) tone {
-	switch {
-	case float64(n) >= nearlyFull*float64(c.Fits):
-		return bad
-	case c.Below || c.Exhaustion != nil:
-		return warning
-	}
-	return good
-}
-
 // sure says how many fit, and how sure that is.
 func sure(n uint64, c status.Capacity) string {
-	text := fmt.Sprintf("%s connected; %s are sure to fit (90 %%, by %s)", grouped(n), grouped(c.Fits), orElse(c.Binding, "memory"))
+	text := fmt.Sprintf("%s connected; %s are sure to fit (90 %%, by %s)", words.Grouped(n), words.Grouped(c.Fits), cmp.Or(c.Binding, "memory"))
 	if c.Expected > c.Fits {
-		text += fmt.Sprintf(", %s expected", grouped(c.Expected))
+		text += fmt.Sprintf(", %s expected", words.Grouped(c.Expected))
 	}
 	text += "."
 	if c.Ratio > 0 {
-		text += fmt.Sprintf(" That is %.1f × the peak of %s; %.1f × is wanted.", c.Ratio, grouped(c.Peak), c.Target)
+		text += fmt.Sprintf(" That is %.1f × the peak of %s; %.1f × is wanted.", c.Ratio, words.Grouped(c.Peak), c.Target)
 	}
 	return text
 }
 
-// together says what several Nakamas carry within one limit.
-func together(j status.Joint) string {
-	text := fmt.Sprintf("%s share %s of memory (%s)", few(j.Units, 8), size(float64(j.Limit)), j.LimitBy)
-	if !j.Known {
-		return text + ": how many fit on them together is not known."
-	}
-	return fmt.Sprintf("%s: %s are sure to fit on them together, in proportion to their peaks.", text, grouped(j.Fits))
-}
-
 func factsOf(u status.Unit, c status.Capacity) []fact {
-	text, _ := memoryInUse(u.Memory)
-	facts := []fact{{"Connected now", grouped(connected(u))}, {"Peak", grouped(c.Peak)}, {"Memory now", text}, {"Limited by", orElse(u.Memory.LimitBy, unknown)}}
+	text, _ := words.Memory(u.Memory)
+	facts := []fact{{"Connected now", words.Grouped(words.Connected(u))}, {"Peak", words.Grouped(c.Peak)}, {"Memory now", text}, {"Limited by", cmp.Or(u.Memory.LimitBy, words.Unknown)}}
 	if c.Known {
-		facts = append(facts, fact{"Each connection takes", size(c.BytesPerConnection)})
+		facts = append(facts, fact{"Each connection takes", words.Size(c.BytesPerConnection)})
 	}
 	return facts
 }
 
 func resourceOf(r status.Resource) resource {
-	out := resource{Name: r.Name, Limit: grouped(r.Limit), Fits: grouped(r.Fits)}
+	out := resource{Name: r.Name, Limit: words.Grouped(r.Limit), Fits: words.Grouped(r.Fits)}
 	if r.Name == "memory" {
-		out.Limit = size(float64(r.Limit))
+		out.Limit = words.Size(float64(r.Limit))
 	}
 	if !r.Known {
-		out.Fits = "not known: " + orElse(r.Reason, "not enough was seen")
+		out.Fits = "not known: " + words.Doubt(r.Reason)
 	}
 	return out
 }

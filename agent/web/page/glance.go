@@ -4,12 +4,13 @@ import (
 	"fmt"
 
 	"github.com/nakama-warden/nakama-warden/status"
+	"github.com/nakama-warden/nakama-warden/status/words"
 )
 
 // glance is one of the three answers at the top of a page.
 type glance struct {
-	Tone tone
-	Text string
+	Level words.Level
+	Text  string
 }
 
 // answer is a question, what answers it at a glance, and the section that answers it in full.
@@ -19,9 +20,9 @@ type answer struct {
 }
 
 // title is what a tab of a browser shows: whether all is well, of which host.
-func title(v verdict, needs glance, host string) string {
+func title(v words.Verdict, needs glance, host string) string {
 	text := v.Word
-	if needs.Tone == bad || needs.Tone == warning {
+	if needs.Level == words.Bad || needs.Level == words.Warning {
 		text += ", " + needs.Text
 	}
 	return text + " · " + host
@@ -29,13 +30,13 @@ func title(v verdict, needs glance, host string) string {
 
 // fullest is how full the fullest of some units is: what is not known yet may be the fullest, and is told if nothing is.
 func fullest(units []status.Unit) glance {
-	worst, g := -1.0, glance{plain, unknown}
+	worst, g := -1.0, glance{words.Plain, words.Unknown}
 	for _, u := range units {
 		share, view := fullShare(u), unitOf(u)
 		if share <= worst {
 			continue
 		}
-		worst, g = share, glance{view.Tone, view.Headline}
+		worst, g = share, glance{view.Level, view.Headline}
 		if len(units) > 1 && share >= 0 {
 			g.Text = fmt.Sprintf("%s: %s", u.Name, view.Headline)
 		}
@@ -47,7 +48,7 @@ func fullest(units []status.Unit) glance {
 func fullShare(u status.Unit) float64 {
 	switch c := u.Capacity; {
 	case c != nil && c.Known && c.Fits > 0:
-		return float64(connected(u)) / float64(c.Fits)
+		return float64(words.Connected(u)) / float64(c.Fits)
 	case c != nil && c.Known:
 		return 1
 	case c == nil && u.Memory.Limit > 0:

@@ -61,7 +61,7 @@ func TestHostileTexts(t *testing.T) {
 		fill(reflect.ValueOf(&k.Host), hostile, 5)
 		fill(reflect.ValueOf(&k.Events), hostile, 5)
 		k.Host.Sample.Units[0].Capacity.Known = known
-		k.Host.Firewall.State = stateEnforcing
+		k.Host.Firewall.State = "enforcing"
 		if known {
 			k.Host.Firewall.Paused = nil
 		}

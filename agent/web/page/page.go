@@ -10,6 +10,7 @@ package page
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"fmt"
 	"html/template"
@@ -18,6 +19,7 @@ import (
 	"time"
 
 	"github.com/nakama-warden/nakama-warden/status"
+	"github.com/nakama-warden/nakama-warden/status/words"
 )
 
 // Known is everything that a page shows.
@@ -80,13 +82,13 @@ type view struct {
 // Write writes the page of a host.
 func (p *Page) Write(w io.Writer, k Known) error {
 	k = bounded(k)
-	c, verdict := clock{k.Host.Time}, judge(k.Host)
+	c, verdict := clock{k.Host.Time}, verdictOf(k.Host)
 	v := view{
-		Hostname:  orElse(k.Host.Hostname, "this host"),
+		Hostname:  cmp.Or(k.Host.Hostname, "this host"),
 		Time:      c.moment(k.Host.Time),
 		Verdict:   verdict,
-		Identity:  identity(k.Host),
-		Attention: attentionOf(c, k, verdict),
+		Identity:  words.Identity(k.Host),
+		Attention: attentionOf(c, k, verdict.Verdict),
 		Full:      fullnessOf(c, k),
 		Services:  servicesOf(k.Host.Services),
 		Clients:   clientsOf(c, k.Host.Sample),
@@ -95,8 +97,8 @@ func (p *Page) Write(w io.Writer, k Known) error {
 		Events:    eventsOf(c, k.Events),
 		About:     aboutOf(c, k.Host),
 	}
-	v.Title = title(verdict, v.Attention.Glance, v.Hostname)
-	v.Glance = []answer{{"verdict", "Am I safe", glance{verdict.Tone, verdict.Word}}, {"attention", "What needs me", v.Attention.Glance}, {"full", "How full am I", v.Full.Glance}}
+	v.Title = title(verdict.Verdict, v.Attention.Glance, v.Hostname)
+	v.Glance = []answer{{"verdict", "Am I safe", glance{verdict.Level, verdict.Word}}, {"attention", "What needs me", v.Attention.Glance}, {"full", "How full am I", v.Full.Glance}}
 	// What is half written cannot be read: a page that cannot be made is no page.
 	var page bytes.Buffer
 	if err := p.layout.Execute(&page, v); err != nil {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/nakama-warden/nakama-warden/status"
+	"github.com/nakama-warden/nakama-warden/status/words"
 )
 
 // written is the page of what is known, and its tree.
@@ -48,8 +49,8 @@ func elements(root *html.Node, name string) []*html.Node {
 	return found
 }
 
-// words is what a person reads in a node.
-func words(root *html.Node) string {
+// read is what a person reads in a node.
+func read(root *html.Node) string {
 	var b strings.Builder
 	for n := range root.Descendants() {
 		if n.Type == html.TextNode {
@@ -83,12 +84,12 @@ func states() map[string]struct {
 		"nothing found": edit(func(k *Known) { k.Host.Sample.Units = nil }, "Neither Nakama nor CockroachDB was found", "No service runs here."),
 		"audit": edit(func(k *Known) {
 			for i := range k.Host.Services {
-				k.Host.Services[i].Mode, k.Host.Services[i].Enforced = modeAudit, false
+				k.Host.Services[i].Mode, k.Host.Services[i].Enforced = words.ModeAudit, false
 				k.Host.Services[i].Traffic["would_refuse"] = status.Count{Packets: 77}
 			}
 			k.Host.Services[1].Refused[0].Verdict = "would_refuse"
 		}, "AUDIT counts, refuses nothing", "(77)", "(210)", "would have been refused"),
-		"partly":   edit(func(k *Known) { k.Host.Services[0].Mode = modeAudit }, "PARTLY SAFE enforcing, owned", "only counted: nakama-api"),
+		"partly":   edit(func(k *Known) { k.Host.Services[0].Mode = words.ModeAudit }, "PARTLY SAFE enforcing, owned", "only counted: nakama-api"),
 		"off":      edit(func(k *Known) { k.Host.Firewall.State = "off" }, "NOT ENFORCED firewall.mode is off"),
 		"unproven": edit(func(k *Known) { k.Host.Firewall.Verified = false }, "NOT ENFORCED the kernel does not hold the declared policy"),
 		"bare": edit(func(k *Known) {
@@ -108,12 +109,13 @@ func states() map[string]struct {
 				{Condition: status.Condition{Name: "RosterStale", Subject: "admins", Severity: "warning", Summary: "stale"}, State: status.AlertFiring, Silenced: "silence 3"},
 				{Condition: status.Condition{Name: "ServiceDown", Subject: "nakama.service", Severity: "critical", Summary: "start it"}, State: status.AlertFiring,
 					Since: noon().Add(-5 * time.Minute), Runbook: "https://example.org/ServiceDown.md"}}
+			hold(&k.Host)
 			k.Host.Maintenance = &status.Maintenance{Until: soon, Why: "upgrade"}
 			k.Host.Silences = []status.Silence{{ID: "3", Condition: "RosterStale", Until: soon, Why: "known", By: "bo"}}
 			k.Host.Agent.Deliveries = []status.Delivery{{Receiver: "pagerduty/0", Queued: 2, FailingFrom: noon().Add(-time.Hour), Problem: "503"}}
 			k.Host.Agent.StoreProblem = "disk full"
-		}, "critical ServiceDown (nakama.service) for 5 min start it", "What needs me 1 critical, 2 findings", "Nobody hears of it: silence 3", "Maintenance until 15:00:00 UTC (upgrade)",
-			"Silence 3: RosterStale until 15:00:00 UTC (known) by bo.", "pagerduty/0 takes no alerts since 11:00:00 UTC (2 wait): 503", "Store: disk full"),
+		}, "critical ServiceDown (nakama.service) for 5 min start it", "What needs me 1 critical, 2 findings", "nobody is told: silence 3", "MAINTENANCE until 2026-03-14 15:00 UTC (upgrade)",
+			"SILENCE 3 RosterStale until 2026-03-14 15:00 UTC (known) by bo", "pagerduty/0 takes no alerts since 2026-03-14 11:00 UTC (2 wait): 503", "store: disk full"),
 		"capacity unknown": edit(func(k *Known) {
 			*unit(k).Capacity = status.Capacity{Reason: "memory: insufficient variation", Fits: 18200, Binding: "memory", Target: 1.5,
 				Resources: []status.Resource{{Name: "memory", Limit: 2e9, Fits: 18200, Reason: "insufficient variation"}}}
@@ -122,7 +124,7 @@ func states() map[string]struct {
 			c := unit(k).Capacity
 			unit(k).Ports[0].Connections, c.Peak, c.Ratio, c.Below, c.Exhaustion = 22900, 22900, 0.95, true, &soon
 			unit(k).Memory.Resident = 1.9e9
-		}, "105 % full", "add nodes, or memory", "memory is forecast to run out at 15:00"),
+		}, "105 % full", "add nodes, or memory", "memory is forecast to run out at 2026-03-14 15:00 UTC"),
 		"descriptors": edit(func(k *Known) {
 			unit(k).Capacity.Binding, unit(k).Capacity.Fits, unit(k).Capacity.Expected = "descriptors", 9967, 9967
 		},
@@ -137,7 +139,7 @@ func states() map[string]struct {
 		"database": edit(func(k *Known) {
 			*unit(k) = status.Unit{Name: "cockroach.service", Role: "cockroachdb", Ports: []status.Port{{Port: 26257, Connections: 12, How: "exact"}},
 				Memory: status.Memory{Resident: 3.7e9, Limit: 4e9, LimitBy: "host"}, UnexpectedClients: []status.Client{{Address: "198.51.100.3", Connections: 2}}}
-		}, "92 % of its memory", "198.51.100.3 is connected to cockroach.service (2 ×)"),
+		}, "92 % of its memory", "cockroach.service: 198.51.100.3, which the policy does not admit, is connected (2 ×)"),
 		"no history": edit(func(k *Known) { k.Day, k.Month = status.History{}, status.History{} }, "Nothing was recorded of it yet."),
 		"unreadable": edit(func(k *Known) { k.Missing = []string{"What happened cannot be read"} }, "What happened cannot be read"),
 		"no numbers": edit(func(k *Known) {
@@ -166,10 +168,10 @@ func TestStates(t *testing.T) {
 	for name, state := range states() {
 		t.Run(name, func(t *testing.T) {
 			text, root := written(t, state.known)
-			read := words(root)
+			shown := read(root)
 			for _, want := range state.wants {
-				if !strings.Contains(read, want) {
-					t.Errorf("%q is not on the page: %s", want, read)
+				if !strings.Contains(shown, want) {
+					t.Errorf("%q is not on the page: %s", want, shown)
 				}
 			}
 			for _, bad := range []string{"NaN", "%!", "<no value>", "ZgotmplZ"} {
@@ -196,7 +198,7 @@ func structure(t *testing.T, root *html.Node) {
 		}
 		if len(n.Data) == 2 && n.Data[0] == 'h' && n.Data[1] >= '1' && n.Data[1] <= '6' {
 			if next := int(n.Data[1] - '0'); next > level+1 {
-				t.Errorf("a heading of level %d follows one of level %d: %s", next, level, words(n))
+				t.Errorf("a heading of level %d follows one of level %d: %s", next, level, read(n))
 			} else {
 				level = next
 			}
@@ -211,11 +213,11 @@ func structure(t *testing.T, root *html.Node) {
 	}
 	for _, table := range elements(root, "table") {
 		if len(elements(table, "caption")) != 1 {
-			t.Errorf("a table without a caption: %s", words(table))
+			t.Errorf("a table without a caption: %s", read(table))
 		}
 		for _, head := range elements(table, "th") {
 			if attribute(head, "scope") == "" {
-				t.Errorf("a head without a scope: %s", words(head))
+				t.Errorf("a head without a scope: %s", read(head))
 			}
 		}
 	}
@@ -256,7 +258,7 @@ func TestOneIsAskedFor(t *testing.T) {
 	_, root := written(t, k)
 	var names []string
 	for _, unit := range elements(root, "article") {
-		names = append(names, strings.Fields(words(elements(unit, "h3")[0]))[0])
+		names = append(names, strings.Fields(read(elements(unit, "h3")[0]))[0])
 	}
 	want := []string{"nakama-5.service", "nakama-4.service", "nakama-0.service", "nakama-1.service", "nakama-2.service", "nakama-3.service"}
 	if !reflect.DeepEqual(names, want) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/nakama-warden/nakama-warden/agent/web/page/chart"
 	"github.com/nakama-warden/nakama-warden/status"
+	"github.com/nakama-warden/nakama-warden/status/words"
 )
 
 // far is how many times beyond what was seen a limit is not drawn any more: everything else would be a speck in the corner.
@@ -30,7 +31,7 @@ type scene struct {
 // pictureOf is memory against connections: what was measured, what the model makes of it, and where that meets the limit.
 func pictureOf(u status.Unit, day, month status.UnitHistory) *figure {
 	s := scene{Capacity: *u.Capacity, day: pairs(day), month: pairs(month), limit: float64(u.Memory.Limit), shared: u.Capacity.Joint != nil,
-		now: chart.Point{X: float64(connected(u)), Y: float64(u.Memory.Resident)}}
+		now: chart.Point{X: float64(words.Connected(u)), Y: float64(u.Memory.Resident)}}
 	for _, r := range s.Resources {
 		if r.Name == "memory" && r.Limit > 0 {
 			s.limit = float64(r.Limit)
@@ -128,10 +129,10 @@ func (s *scene) curve(y func(n float64) float64) []chart.Point {
 
 func (s *scene) axes(p plot) {
 	for _, n := range s.frame.Y.Ticks(5) {
-		p.rule(n, size(n))
+		p.rule(n, words.Size(n))
 	}
 	for _, n := range s.frame.X.Ticks(5) {
-		p.tick(n, grouped(uint64(n)))
+		p.tick(n, words.Grouped(uint64(n)))
 	}
 	p.Labels = append(p.Labels, label{X: "0%", Y: 14, Anchor: "start", Kind: "axis", Text: "memory of the process"},
 		label{X: "100%", Y: p.Top + p.Plot + 31, Anchor: "end", Kind: "axis", Text: "connections"})
@@ -184,18 +185,18 @@ func (s *scene) words(p plot) {
 		p.beside(at, s.expected(at), right, 18, "model", "expected")
 	}
 	if s.Peak > 0 {
-		p.word(s.frame.X.Part(float64(s.Peak)), bottom-8, roomier, "peak", "peak "+grouped(s.Peak))
+		p.word(s.frame.X.Part(float64(s.Peak)), bottom-8, roomier, "peak", "peak "+words.Grouped(s.Peak))
 	}
 	if s.fits > 0 && !s.beyond {
-		p.word(s.frame.X.Part(s.fits), bottom-26, roomier, "fits", grouped(uint64(s.fits))+" fit")
+		p.word(s.frame.X.Part(s.fits), bottom-26, roomier, "fits", words.Grouped(uint64(s.fits))+" fit")
 	}
 	if s.otherBinds() {
-		p.word(s.frame.X.Part(float64(s.Capacity.Fits)), bottom-44, roomier, "fits", grouped(s.Capacity.Fits)+" by "+s.Binding)
+		p.word(s.frame.X.Part(float64(s.Capacity.Fits)), bottom-44, roomier, "fits", words.Grouped(s.Capacity.Fits)+" by "+s.Binding)
 	}
 	if s.frame.X.Part(s.now.X) > 0.5 {
-		p.beside(s.now.X, s.now.Y, left, -10, "now", "now "+grouped(uint64(s.now.X)))
+		p.beside(s.now.X, s.now.Y, left, -10, "now", "now "+words.Grouped(uint64(s.now.X)))
 	} else {
-		p.beside(s.now.X, s.now.Y, right, 16, "now", "now "+grouped(uint64(s.now.X)))
+		p.beside(s.now.X, s.now.Y, right, 16, "now", "now "+words.Grouped(uint64(s.now.X)))
 	}
 }
 
@@ -216,22 +217,22 @@ func (s *scene) quiet() (at float64, room bool) {
 
 func (s *scene) limitName() string {
 	if s.shared {
-		return "its part " + size(s.limit)
+		return "its part " + words.Size(s.limit)
 	}
-	return "limit " + size(s.limit)
+	return "limit " + words.Size(s.limit)
 }
 
 // describe tells the picture in words.
 func (s *scene) describe() string {
-	text := fmt.Sprintf("Now %s connections and %s of memory. Peak %s connections.", grouped(uint64(s.now.X)), size(s.now.Y), grouped(s.Peak))
+	text := fmt.Sprintf("Now %s connections and %s of memory. Peak %s connections.", words.Grouped(uint64(s.now.X)), words.Size(s.now.Y), words.Grouped(s.Peak))
 	if s.limit > 0 {
-		text += " The memory limit is " + size(s.limit) + "."
+		text += " The memory limit is " + words.Size(s.limit) + "."
 	}
 	if s.limit > 0 && s.KernelPerConnection > 0 {
-		text += fmt.Sprintf(" It falls with each connection by the %s that the kernel may hold for it.", size(float64(s.KernelPerConnection)))
+		text += fmt.Sprintf(" It falls with each connection by the %s that the kernel may hold for it.", words.Size(float64(s.KernelPerConnection)))
 	}
 	if s.fits > 0 {
-		text += fmt.Sprintf(" The bound that memory stays below with 90 %% certainty meets it at %s connections.", grouped(uint64(s.fits)))
+		text += fmt.Sprintf(" The bound that memory stays below with 90 %% certainty meets it at %s connections.", words.Grouped(uint64(s.fits)))
 	} else {
 		text += " Where memory meets it is not known."
 	}

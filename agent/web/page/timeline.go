@@ -7,6 +7,7 @@ import (
 
 	"github.com/nakama-warden/nakama-warden/agent/web/page/chart"
 	"github.com/nakama-warden/nakama-warden/status"
+	"github.com/nakama-warden/nakama-warden/status/words"
 )
 
 // timeline is a figure of something over time, and what it says in words.
@@ -58,12 +59,17 @@ func timelinesOf(c clock, u status.Unit, day, month course) []timeline {
 		}
 		out = append(out,
 			course.draw(c, period, "Connections", course.Connections, number, fits, "fits"),
-			course.draw(c, period, "Memory", course.Memory, size, float64(u.Memory.Limit), "limit"))
+			course.draw(c, period, "Memory", course.Memory, words.Size, float64(u.Memory.Limit), "limit"))
 	}
 	return slices.DeleteFunc(out, func(t timeline) bool { return !t.Has("course") })
 }
 
-func number(n float64) string { return short(uint64(min(max(0, n), 1<<63))) }
+func number(n float64) string {
+	if n < 100_000 {
+		return words.Grouped(uint64(max(0, n)))
+	}
+	return words.Short(uint64(min(n, 1<<63)))
+}
 
 // draw draws one column over a period, and a line that it must not meet, unless that is far above.
 func (h course) draw(c clock, p period, what string, column []*uint64, in func(float64) string, line float64, kind string) timeline {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nakama-warden/nakama-warden/agent/web/page/chart"
 	"github.com/nakama-warden/nakama-warden/status"
+	"github.com/nakama-warden/nakama-warden/status/words"
 )
 
 func TestProse(t *testing.T) {
@@ -22,24 +23,6 @@ func TestProse(t *testing.T) {
 	} {
 		if got := text.Parts(); !reflect.DeepEqual(got, want) {
 			t.Errorf("%q: got %v; want %v", text, got, want)
-		}
-	}
-}
-
-func TestNumbers(t *testing.T) {
-	for bytes, want := range map[float64]string{0: "0 B", 999: "999 B", 4700: "4.70 KB", 74638: "74.6 KB", 999_400: "999 KB", 999_600: "1.00 MB", 2e9: "2.00 GB", 2e15: "2000 TB", -3500: "-3.50 KB"} {
-		if got := size(bytes); got != want {
-			t.Errorf("%.0f bytes: got %q; want %q", bytes, got, want)
-		}
-	}
-	for n, want := range map[uint64]string{0: "0", 99_999: "99,999", 123_456: "123k", 1_234_567: "1.2M", math.MaxUint64: "18.4E"} {
-		if got := short(n); got != want {
-			t.Errorf("%d: got %q; want %q", n, got, want)
-		}
-	}
-	for d, want := range map[time.Duration]string{-1: "0 s", 5: "1 µs", 4 * time.Millisecond: "4 ms", 90 * time.Second: "90 s", time.Hour: "60 min", 47 * time.Hour: "47 h", 50 * time.Hour: "2 d"} {
-		if got := span(d); got != want {
-			t.Errorf("%d ns: got %q; want %q", d, got, want)
 		}
 	}
 }
@@ -58,42 +41,6 @@ func TestClock(t *testing.T) {
 	}
 }
 
-// What an alert tells is not told again; what it does not tell is.
-func TestNeedsBesideAlerts(t *testing.T) {
-	h := safeHost()
-	h.Agent.StoreProblem = "disk full"
-	h.Sample.Units[0].Capacity.Below = true
-	h.Roster = []status.Group{{Name: "admins", Sources: []status.Source{{Name: "dns/0"}}}, {Name: "monitoring", Sources: []status.Source{{Name: "dns/0"}}}}
-	count := func(alerts ...status.Alert) int {
-		h.Alerts = alerts
-		return len(needs(clock{h.Time}, h))
-	}
-	alert := func(name, subject string) status.Alert {
-		return status.Alert{Condition: status.Condition{Name: name, Subject: subject}, State: status.AlertFiring}
-	}
-	for _, c := range []struct {
-		name   string
-		alerts []status.Alert
-		want   int
-	}{
-		{"no alert", nil, 4},
-		{"of the host", []status.Alert{alert("StoreDegraded", "")}, 3},
-		{"of one group", []status.Alert{alert("RosterStale", "admins")}, 3},
-		{"of units that share", []status.Alert{alert("ProvisionBelowTarget", "nakama.service, other.service")}, 3},
-		{"of another unit", []status.Alert{alert("ProvisionBelowTarget", "other")}, 4},
-		{"of something else", []status.Alert{alert("Drift", "")}, 4},
-	} {
-		if got := count(c.alerts...); got != c.want {
-			t.Errorf("%s: %d findings; want %d", c.name, got, c.want)
-		}
-	}
-	h.Services[0].Enforced = false
-	h.Firewall.Paused = &status.Pause{}
-	if got := count(); got != 5 {
-		t.Errorf("paused: %d findings; want 5: that nothing is enforced is the verdict's", got)
-	}
-}
-
 func TestGlance(t *testing.T) {
 	h := safeHost()
 	alert := func(severity, state, silenced string) status.Alert {
@@ -103,15 +50,21 @@ func TestGlance(t *testing.T) {
 		alerts []status.Alert
 		want   glance
 	}{
-		{nil, glance{good, "nothing"}},
-		{[]status.Alert{alert("critical", "pending", ""), alert("critical", "firing", "maintenance"), alert("info", "firing", "")}, glance{good, "nothing"}},
-		{[]status.Alert{alert("warning", "firing", ""), alert("warning", "firing", "")}, glance{warning, "2 warnings"}},
-		{[]status.Alert{alert("warning", "firing", ""), alert("critical", "firing", "")}, glance{bad, "1 critical, 1 warning"}},
+		{nil, glance{words.Good, "nothing"}},
+		{[]status.Alert{alert("critical", "pending", ""), alert("critical", "firing", "maintenance"), alert("info", "firing", "")}, glance{words.Good, "nothing"}},
+		{[]status.Alert{alert("warning", "firing", ""), alert("warning", "firing", "")}, glance{words.Warning, "2 warnings"}},
+		{[]status.Alert{alert("warning", "firing", ""), alert("critical", "firing", "")}, glance{words.Bad, "1 critical, 1 warning"}},
 	} {
 		h.Alerts = c.alerts
-		if got := attentionOf(clock{h.Time}, Known{Host: h}, judge(h)).Glance; got != c.want {
+		hold(&h)
+		if got := attentionOf(clock{h.Time}, Known{Host: h}, words.Judge(h)).Glance; got != c.want {
 			t.Errorf("%v: got %v; want %v", c.alerts, got, c.want)
 		}
+	}
+	h = safeHost()
+	h.Firewall.State = "off"
+	if got := attentionOf(clock{h.Time}, Known{Host: h}, words.Judge(h)).Glance; got != (glance{words.Plain, "the verdict"}) {
+		t.Errorf("off: got %v; want no word that all is well", got)
 	}
 }
 
@@ -124,12 +77,12 @@ func TestFullest(t *testing.T) {
 		units []status.Unit
 		want  glance
 	}{
-		{nil, glance{plain, unknown}},
-		{[]status.Unit{unit("a", 5, 0, false)}, glance{plain, "not known yet"}},
-		{[]status.Unit{unit("a", 5, 0, true)}, glance{bad, "nothing fits"}},
-		{[]status.Unit{unit("a", 50, 100, true)}, glance{good, "50 % full"}},
-		{[]status.Unit{unit("a", 50, 100, true), unit("b", 90, 100, true), unit("c", 0, 0, false)}, glance{bad, "b: 90 % full"}},
-		{[]status.Unit{unit("a", 50, 100, true), database}, glance{warning, "db: 80 % of its memory"}},
+		{nil, glance{words.Plain, words.Unknown}},
+		{[]status.Unit{unit("a", 5, 0, false)}, glance{words.Plain, "not known yet"}},
+		{[]status.Unit{unit("a", 5, 0, true)}, glance{words.Bad, "nothing fits"}},
+		{[]status.Unit{unit("a", 50, 100, true)}, glance{words.Good, "50 % full"}},
+		{[]status.Unit{unit("a", 50, 100, true), unit("b", 90, 100, true), unit("c", 0, 0, false)}, glance{words.Bad, "b: 90 % full"}},
+		{[]status.Unit{unit("a", 50, 100, true), database}, glance{words.Warning, "db: 80 % of its memory"}},
 	} {
 		if got := fullest(c.units); got != c.want {
 			t.Errorf("%d units: got %v; want %v", len(c.units), got, c.want)
@@ -214,7 +167,7 @@ func TestTimelinesOfGaps(t *testing.T) {
 	}
 }
 
-// What is heard comes first, then what nobody hears of, then what does not fire yet; the worst first in each.
+// What is heard comes first, then what does not fire yet, then what nobody hears of; the worst first in each.
 func TestOrderOfAlerts(t *testing.T) {
 	h := safeHost()
 	add := func(severity, state, silenced string) {
@@ -226,11 +179,12 @@ func TestOrderOfAlerts(t *testing.T) {
 	add("warning", "firing", "")
 	add("critical", "firing", "maintenance")
 	add("critical", "firing", "")
+	hold(&h)
 	var got []string
-	for _, a := range attentionOf(clock{h.Time}, Known{Host: h}, judge(h)).Alerts {
-		got = append(got, a.State+" "+string(a.Tone))
+	for _, n := range attentionOf(clock{h.Time}, Known{Host: h}, words.Judge(h)).Needs {
+		got = append(got, n.State+" "+string(n.Level))
 	}
-	want := []string{"critical bad", "warning warning", "info plain", "critical, silenced plain", "warning, silenced plain", "critical, pending plain"}
+	want := []string{"critical bad", "warning warning", "info plain", "critical, pending plain", "critical, silenced plain", "warning, silenced plain"}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q; want %q", got, want)
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"github.com/nakama-warden/nakama-warden/status/words"
 )
 
 // quickly is how long a person waits without wondering.
@@ -49,7 +51,7 @@ func tellProgress(w io.Writer, s Style, what string, ticks <-chan time.Time, don
 			return
 		case <-ticks:
 			wheel := `|/-\`[n%4]
-			text := truncate(fmt.Sprintf("%c %s … %s", wheel, what, span(time.Duration(n)*quickly)), max(s.Width-1, 1))
+			text := truncate(fmt.Sprintf("%c %s … %s", wheel, what, words.Span(time.Duration(n)*quickly)), max(s.Width-1, 1))
 			_, _ = io.WriteString(w, "\r"+p.paint(dim, text)+clearLine)
 		}
 	}

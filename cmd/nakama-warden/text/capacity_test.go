@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nakama-warden/nakama-warden/status"
+	"github.com/nakama-warden/nakama-warden/status/words"
 )
 
 // filled is a host with one Nakama.
@@ -75,11 +76,7 @@ func capacityPages() map[string]func(io.Writer, Style) error {
 	} {
 		pages[name] = func(w io.Writer, s Style) error {
 			p := page{style: s}
-			for _, u := range h.Sample.Units {
-				for _, need := range provisioning(u) {
-					p.prose(line{lead: "! ", text: need.text})
-				}
-			}
+			p.needs(h, needs(h))
 			p.capacity(h)
 			return p.flush(w)
 		}
@@ -117,30 +114,16 @@ func TestHeadroom(t *testing.T) {
 		{"somebody", 1, 8000, 10000, true, "[#-------|?]", green},
 		{"beyond what is sure", 90, 80, 100, true, "[########|?]", red},
 		{"beyond what is expected", 200, 80, 100, true, "[####|#####]", red},
-		{"nothing fits", 0, 0, 0, true, unknown, plain},
+		{"nothing fits", 0, 0, 0, true, words.Unknown, plain},
 		{"nothing is sure to fit", 5, 0, 10, true, "[|####?????]", red},
 		{"a guess", 50, 100, 100, false, "[#####?????]", plain},
-		{"not even that", 50, 0, 0, false, unknown, plain},
+		{"not even that", 50, 0, 0, false, words.Unknown, plain},
 		{"very many", much, much, much, true, "[##########]", red},
 	} {
 		u := unitOf("nakama", c.used, status.Capacity{})
 		got := headroom(u, status.Capacity{Known: c.known, Fits: c.sure, Expected: c.expected}, 10)
 		if got.text != c.want || got.colour != c.colour {
 			t.Errorf("%s: %q, colour %q; want %q, %q", c.name, got.text, got.colour, c.want, c.colour)
-		}
-	}
-}
-
-func TestSizeAndGrouped(t *testing.T) {
-	for bytes, want := range map[float64]string{0: "0 B", 999: "999 B", 4700: "4.70 KB", 74638: "74.6 KB", 999_400: "999 KB", 999_600: "1.00 MB",
-		961_324_118: "961 MB", 1_048_713_779: "1.05 GB", 16e9: "16.0 GB", 2e15: "2000 TB", -3500: "-3.50 KB"} {
-		if got := size(bytes); got != want {
-			t.Errorf("%.0f: %q; want %q", bytes, got, want)
-		}
-	}
-	for n, want := range map[uint64]string{0: "0", 999: "999", 1000: "1,000", 12_345_678: "12,345,678"} {
-		if got := grouped(n); got != want {
-			t.Errorf("%d: %q; want %q", n, got, want)
 		}
 	}
 }

@@ -1,37 +1,13 @@
 package text
 
 import (
-	"strconv"
-	"strings"
 	"unicode"
-	"unicode/utf8"
+
+	"github.com/nakama-warden/nakama-warden/status/words"
 )
 
-// escape makes text from outside safe to show. A process may call itself by an escape sequence that clears the screen
-// or by letters that run right to left: everything that does not simply print is written as \x1b, \u202e.
-func escape(text string) string {
-	if safe(text) {
-		return text
-	}
-	var b strings.Builder
-	for len(text) > 0 {
-		r, size := utf8.DecodeRuneInString(text)
-		switch {
-		case r == utf8.RuneError && size == 1:
-			b.WriteString(`\x` + strconv.FormatUint(uint64(text[0])|0x100, 16)[1:]) // two digits
-		case strconv.IsPrint(r):
-			b.WriteRune(r)
-		default:
-			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
-		}
-		text = text[size:]
-	}
-	return b.String()
-}
-
-func safe(text string) bool {
-	return utf8.ValidString(text) && strings.IndexFunc(text, func(r rune) bool { return !strconv.IsPrint(r) }) < 0
-}
+// escape makes text from outside safe to show.
+func escape(text string) string { return words.Printable(text) }
 
 const ellipsis = "…"
 

@@ -3,11 +3,11 @@ package text
 import (
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/nakama-warden/nakama-warden/status"
+	"github.com/nakama-warden/nakama-warden/status/words"
 )
 
 // Forecast writes what memory a number of connections takes, how sure that is, and what it rests on.
@@ -15,10 +15,10 @@ func Forecast(w io.Writer, s Style, f status.Forecast) error {
 	p := page{style: s}
 	if f.Known {
 		p.prose(line{lead: "KNOWN  ", leadColour: green, text: fmt.Sprintf("%s connections take %s of memory, and less than %s with 90 %% certainty",
-			grouped(f.Connections), size(float64(f.Memory)), size(float64(f.MemoryUpper)))})
+			words.Grouped(f.Connections), words.Size(float64(f.Memory)), words.Size(float64(f.MemoryUpper)))})
 	} else {
 		p.prose(line{lead: "NOT KNOWN  ", leadColour: yellow, text: fmt.Sprintf("%s connections take perhaps %s of memory, perhaps %s: this is a guess",
-			grouped(f.Connections), size(float64(f.Memory)), size(float64(f.MemoryUpper)))})
+			words.Grouped(f.Connections), words.Size(float64(f.Memory)), words.Size(float64(f.MemoryUpper)))})
 	}
 	p.writeLine("")
 	for _, b := range reasoning(f) {
@@ -50,16 +50,16 @@ func reasoning(f status.Forecast) []because {
 
 // seen says what taught the model.
 func seen(f status.Forecast) string {
-	windows := fmt.Sprintf("%s of steady load", several(f.Windows, "window"))
-	over := " over " + span(time.Duration(f.Seconds*float64(time.Second)))
+	windows := fmt.Sprintf("%s of steady load", words.Several(f.Windows, "window"))
+	over := " over " + words.Span(time.Duration(f.Seconds*float64(time.Second)))
 	if f.Samples > 0 {
-		windows = several(f.Samples, "sample") + over + ", in them " + windows
+		windows = words.Several(f.Samples, "sample") + over + ", in them " + windows
 		over = ""
 	}
 	if f.Windows == 0 {
 		return windows
 	}
-	text := fmt.Sprintf("%s%s, from %s to %s connections", windows, over, grouped(f.LeastSeen), grouped(f.LargestSeen))
+	text := fmt.Sprintf("%s%s, from %s to %s connections", windows, over, words.Grouped(f.LeastSeen), words.Grouped(f.LargestSeen))
 	if f.Unit != "" {
 		text += ", of " + f.Unit
 	}
@@ -70,7 +70,7 @@ func model(f status.Forecast) string {
 	if f.Windows == 0 {
 		return "none yet: the numbers are what Nakamas take elsewhere"
 	}
-	return fmt.Sprintf("%s without a connection, and %s ± %s for each", size(float64(f.Base)), size(f.BytesPerConnection), size(f.Doubt))
+	return fmt.Sprintf("%s without a connection, and %s ± %s for each", words.Size(float64(f.Base)), words.Size(f.BytesPerConnection), words.Size(f.Doubt))
 }
 
 // reach says how far beyond what was observed the answer lies: the bound widens with that.
@@ -88,7 +88,7 @@ func kernel(f status.Forecast) string {
 	if f.Kernel == 0 {
 		return ""
 	}
-	return fmt.Sprintf("up to %s more, outside of the process and within the same limit", size(float64(f.Kernel)))
+	return fmt.Sprintf("up to %s more, outside of the process and within the same limit", words.Size(float64(f.Kernel)))
 }
 
 // binds says what runs out first, and whether so many fit.
@@ -100,16 +100,16 @@ func binds(f status.Forecast) string {
 	case c == nil:
 		return "not known: no daemon runs here, or the unit does not"
 	case !c.Known:
-		return "not known: " + orElse(c.Reason, "not enough was seen")
+		return "not known: " + words.Doubt(c.Reason)
 	}
-	verdict := fmt.Sprintf("%s do", grouped(f.Connections))
+	verdict := fmt.Sprintf("%s do", words.Grouped(f.Connections))
 	switch {
 	case f.Connections > max(c.Fits, c.Expected):
-		verdict = fmt.Sprintf("%s do not", grouped(f.Connections))
+		verdict = fmt.Sprintf("%s do not", words.Grouped(f.Connections))
 	case f.Connections > c.Fits:
-		verdict = fmt.Sprintf("%s may or may not", grouped(f.Connections))
+		verdict = fmt.Sprintf("%s may or may not", words.Grouped(f.Connections))
 	}
-	text := fmt.Sprintf("%s: %s connections fit with 90 %% certainty: %s", limitOf(*c), grouped(c.Fits), verdict)
+	text := fmt.Sprintf("%s: %s connections fit with 90 %% certainty: %s", limitOf(*c), words.Grouped(c.Fits), verdict)
 	if c.Joint != nil && c.Binding == "memory" {
 		text += fmt.Sprintf(" while %s grow in proportion", strings.Join(c.Joint.Units, ", "))
 	}
@@ -121,9 +121,9 @@ func limitOf(c status.Capacity) string {
 	for _, r := range c.Resources {
 		if r.Name == c.Binding && r.Limit > 0 {
 			if r.Name == "memory" {
-				return size(float64(r.Limit)) + " of memory"
+				return words.Size(float64(r.Limit)) + " of memory"
 			}
-			return grouped(r.Limit) + " " + r.Name
+			return words.Grouped(r.Limit) + " " + r.Name
 		}
 	}
 	return c.Binding
@@ -135,47 +135,13 @@ func check(c *status.ForecastCheck) string {
 		return ""
 	}
 	if !c.Known {
-		return fmt.Sprintf("its load up to %s alone would not have been enough to know", grouped(c.LargestSeen))
+		return fmt.Sprintf("its load up to %s alone would not have been enough to know", words.Grouped(c.LargestSeen))
 	}
 	verdict := "inside the bound"
 	if c.Measured > c.MemoryUpper {
 		verdict = "OUTSIDE the bound"
 	}
-	return fmt.Sprintf("its load up to %s alone foretells %s at %s, below %s; %s were measured: off by %+.1f %%, %s", grouped(c.LargestSeen),
-		size(float64(c.Memory)), grouped(c.Connections), size(float64(c.MemoryUpper)), size(float64(c.Measured)),
+	return fmt.Sprintf("its load up to %s alone foretells %s at %s, below %s; %s were measured: off by %+.1f %%, %s", words.Grouped(c.LargestSeen),
+		words.Size(float64(c.Memory)), words.Grouped(c.Connections), words.Size(float64(c.MemoryUpper)), words.Size(float64(c.Measured)),
 		100*(float64(c.Memory)/float64(max(1, c.Measured))-1), verdict)
-}
-
-// size writes bytes to three digits or more, in decimal units: what is compared must not be rounded away.
-func size(bytes float64) string {
-	for _, unit := range []struct {
-		bytes float64
-		name  string
-	}{{1e12, "TB"}, {1e9, "GB"}, {1e6, "MB"}, {1e3, "KB"}} {
-		if value := bytes / unit.bytes; value >= 0.9995 || value <= -0.9995 {
-			decimals := 0
-			for v := max(value, -value); v < 99.95 && decimals < 2; v *= 10 {
-				decimals++
-			}
-			return strconv.FormatFloat(value, 'f', decimals, 64) + " " + unit.name
-		}
-	}
-	return strconv.FormatFloat(bytes, 'f', 0, 64) + " B"
-}
-
-// grouped writes a count with its thousands apart.
-func grouped(n uint64) string {
-	text := strconv.FormatUint(n, 10)
-	for at := len(text) - 3; at > 0; at -= 3 {
-		text = text[:at] + "," + text[at:]
-	}
-	return text
-}
-
-// several is a count of things.
-func several(n int, thing string) string {
-	if n != 1 {
-		thing += "s"
-	}
-	return grouped(uint64(max(0, n))) + " " + thing
 }

@@ -1,31 +1,11 @@
 package text
 
 import (
-	"cmp"
-	"fmt"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/nakama-warden/nakama-warden/status"
+	"github.com/nakama-warden/nakama-warden/status/words"
 )
-
-const unknown = "–"
-
-// identity says which host this is and what runs there.
-func identity(h status.Host) string {
-	parts := []string{h.Hostname, strings.Join(h.Roles, " and "), h.Environment}
-	if h.Version != "" {
-		parts = append(parts, "nakama-warden "+h.Version)
-	}
-	if h.Revision != "" {
-		parts = append(parts, "revision "+h.Revision)
-	}
-	if !h.Agent.Started.IsZero() {
-		parts = append(parts, "up "+strings.TrimSuffix(ago(h.Time, h.Agent.Started), " ago"))
-	}
-	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), ", ")
-}
 
 func (p *page) services(services []status.Service) {
 	if len(services) == 0 {
@@ -38,13 +18,11 @@ func (p *page) services(services []status.Service) {
 	var rows [][]cell
 	counted := false
 	for _, s := range services {
-		refused := cell{text: packets(s, "refused")}
-		if _, would := s.Traffic["would_refuse"]; would && s.Mode == modeAudit {
-			refused = cell{"(" + packets(s, "would_refuse") + ")", yellow}
-			counted = true
-		}
-		rows = append(rows, []cell{{text: s.Name}, {text: ports(s)}, {text: orElse(strings.Join(s.From, ", "), "nobody")},
-			{text: s.Mode}, enforcedCell(s), {text: packets(s, "allowed")}, refused})
+		row := words.ServiceOf(s)
+		counted = counted || row.Let
+		ports := strings.ReplaceAll(row.Ports, ", ", ",") // digits are told apart without a space, and there is none to spare
+		rows = append(rows, []cell{{text: row.Name}, {text: ports}, {text: row.From}, {text: row.Mode}, {row.Enforced, colourOf(row.Level)},
+			{text: row.Allowed}, countCell(row.Refused, row.Let)})
 	}
 	if p.narrow() {
 		head, rows = without("ALLOWED", head, rows)
@@ -55,37 +33,29 @@ func (p *page) services(services []status.Service) {
 	}
 }
 
-func enforcedCell(s status.Service) cell {
-	switch {
-	case s.Enforced:
-		return cell{"yes", green}
-	case s.Mode == modeEnforce:
-		return cell{"NO", red}
+func countCell(packets string, let bool) cell {
+	if let {
+		return cell{packets, yellow}
 	}
-	return cell{"no", plain}
+	return cell{text: packets}
 }
 
-func ports(s status.Service) string {
-	all := make([]string, len(s.Ports))
-	for i, port := range s.Ports {
-		all[i] = strconv.Itoa(int(port))
+// units names the processes of the services that run here, who is connected, and their memory against its limit.
+func (p *page) units(h status.Host) {
+	if h.Sample == nil || len(h.Sample.Units) == 0 {
+		return
 	}
-	for _, port := range s.Aliases {
-		all = append(all, "("+strconv.Itoa(int(port))+")")
+	var rows [][]cell
+	for _, u := range h.Sample.Units {
+		row := words.UnitOf(h.Time, u)
+		rows = append(rows, []cell{{text: row.Name}, {text: row.Connections}, {text: row.Counted}, {row.Memory, colourOf(row.Level)}, {text: row.Files}})
 	}
-	text := orElse(strings.Join(all, ","), unknown)
-	if s.Protocol != "" && s.Protocol != "tcp" {
-		text += "/" + s.Protocol
+	head := []column{{title: "RUNNING", least: 8, yield: 1}, {title: "CONNECTIONS", least: 8, yield: 2}, {title: "COUNTED", least: 7, yield: 3},
+		{title: "MEMORY", least: 10, yield: 2}, {title: "FILES", least: 5, yield: 4, right: true}}
+	if p.narrow() {
+		head, rows = without("COUNTED", head, rows)
 	}
-	return text
-}
-
-func packets(s status.Service, verdict string) string {
-	count, known := s.Traffic[verdict]
-	if !known {
-		return unknown
-	}
-	return short(count.Packets)
+	p.table(head, rows)
 }
 
 func (p *page) roster(h status.Host) {
@@ -94,48 +64,18 @@ func (p *page) roster(h status.Host) {
 	}
 	var rows [][]cell
 	for _, g := range h.Roster {
-		declared := cmp.Or(g.Entries, g.Addresses) // neighbours are one prefix in the kernel, and two to whoever wrote them down
-		rows = append(rows, []cell{{text: g.Name}, {text: strconv.Itoa(declared)}, sourcesCell(g), answered(h, g)})
+		row := words.GroupOf(h.Time, g)
+		rows = append(rows, []cell{{text: row.Name}, {text: row.Addresses}, {row.Sources, colourOf(row.Level)}, {text: row.Answered}})
 	}
 	p.table([]column{{title: "GROUP", least: 8, yield: 3}, {title: "ADDRESSES", least: 5, yield: 2, right: true},
 		{title: "SOURCES", least: 14, yield: 1}, {title: "ANSWERED"}}, rows)
 }
 
-// sourcesCell names the failing sources first: they are what must survive a narrow page.
-func sourcesCell(g status.Group) cell {
-	var failing, up []string
-	for _, s := range g.Sources {
-		if s.Up {
-			up = append(up, s.Name)
-		} else {
-			failing = append(failing, s.Name+" FAILS")
-		}
-	}
-	text := orElse(strings.Join(append(failing, up...), ", "), "none")
-	if len(failing) > 0 {
-		return cell{text, red}
-	}
-	return cell{text: text}
-}
-
-func answered(h status.Host, g status.Group) cell {
-	if len(g.Sources) == 0 {
-		return cell{text: unknown}
-	}
-	return cell{text: ago(h.Time, g.LastSuccess)}
-}
-
 // refused names who was turned away, or would have been.
 func (p *page) refused(h status.Host) {
 	var rows [][]cell
-	for _, s := range h.Services {
-		for _, r := range s.Refused {
-			count := cell{text: short(r.Count)}
-			if r.Verdict != "refused" {
-				count = cell{"(" + short(r.Count) + ")", yellow}
-			}
-			rows = append(rows, []cell{{text: s.Name}, {text: r.Source}, count, {text: ago(h.Time, r.Last)}})
-		}
+	for _, r := range words.Refusals(h.Services) {
+		rows = append(rows, []cell{{text: r.Service}, {text: r.Source}, countCell(r.Packets, r.Let), {text: words.Ago(h.Time, r.Last)}})
 	}
 	if len(rows) == 0 {
 		return
@@ -145,53 +85,22 @@ func (p *page) refused(h status.Host) {
 }
 
 func (p *page) lastDrift(h status.Host) {
-	d := h.Firewall.LastDrift
-	if d == nil {
+	told := words.LastDrift(h)
+	if told == "" {
 		return
 	}
-	total := uint64(0)
-	for _, n := range h.Firewall.Drifts {
-		total += n
-	}
 	p.heading("LAST DRIFT")
-	p.prose(line{lead: "  ", text: fmt.Sprintf("%s: %s changed by %s, put right in %s (%d so far)",
-		ago(h.Time, d.Time), d.Kind, orElse(d.By, "somebody unknown"), span(d.Repair), total)})
-	for _, change := range d.Changes {
+	p.prose(line{lead: "  ", text: told})
+	for _, change := range h.Firewall.LastDrift.Changes {
 		p.prose(line{lead: "    ", text: change, hang: 6})
 	}
 }
 
-// notes are worth knowing and need nobody now.
 func (p *page) notes(h status.Host) {
-	notes := slices.Clone(h.Config.Warnings)
-	if h.Firewall.GripReason != "" {
-		notes = append(notes, fmt.Sprintf("grip is %s: %s", orElse(h.Firewall.Grip, "none"), h.Firewall.GripReason))
-	}
-	for _, r := range h.Firewall.Revoked {
-		notes = append(notes, fmt.Sprintf("%s was revoked%s: `nakama-warden revoke --undo %s` lets it back in", r.Prefix, reason(r.Why), r.Prefix))
-	}
-	for _, what := range []string{h.Firewall.CutOff, h.Firewall.Refusals} {
-		if what != "" {
-			notes = append(notes, what)
+	for i, note := range words.Notes(h) {
+		if i == 0 {
+			p.heading("NOTES")
 		}
-	}
-	notes = append(notes, h.Firewall.Paths...)
-	notes = append(notes, unmeasured(h.Sample)...)
-	if h.Firewall.EventsLost > 0 {
-		notes = append(notes, fmt.Sprintf("%d events were lost", h.Firewall.EventsLost))
-	}
-	if len(notes) == 0 {
-		return
-	}
-	p.heading("NOTES")
-	for _, note := range notes {
 		p.prose(line{lead: "  ", text: note, hang: 4})
 	}
-}
-
-func reason(why string) string {
-	if why == "" {
-		return ""
-	}
-	return " (" + why + ")"
 }

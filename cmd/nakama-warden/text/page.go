@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/nakama-warden/nakama-warden/status/words"
 )
 
 // colour is an SGR parameter (ECMA-48), of the eight that every terminal shows as its user chose them.
@@ -17,6 +19,18 @@ const (
 	green  colour = "32"
 	yellow colour = "33"
 )
+
+func colourOf(l words.Level) colour {
+	switch l {
+	case words.Good:
+		return green
+	case words.Warning:
+		return yellow
+	case words.Bad:
+		return red
+	}
+	return plain
+}
 
 // page gathers lines, and is written at once: what is half written cannot be read.
 type page struct {

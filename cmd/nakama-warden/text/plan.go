@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/nakama-warden/nakama-warden/status"
+	"github.com/nakama-warden/nakama-warden/status/words"
 )
 
 // Plan writes what would change in the kernel.
@@ -23,9 +24,9 @@ func PlanToEnforce(w io.Writer, s Style, plan status.Plan, recent int) error {
 	switch {
 	case recent > 0:
 		p.prose(line{lead: "NOT YET  ", leadColour: red, text: fmt.Sprintf("%s of the last 7 days would be refused: "+
-			"add who belongs there to a group that may, or see that they stay away", several(recent, "source"))})
+			"add who belongs there to a group that may, or see that they stay away", words.Several(recent, "source"))})
 	case len(plan.Cuts) > 0:
-		p.prose(line{lead: "LOOK FIRST  ", leadColour: yellow, text: several(len(plan.Cuts), "source") + " would be refused whose connections are open now"})
+		p.prose(line{lead: "LOOK FIRST  ", leadColour: yellow, text: words.Several(len(plan.Cuts), "source") + " would be refused whose connections are open now"})
 	case len(plan.Audited) > 0:
 		p.prose(line{lead: "READY  ", leadColour: green, text: "nobody of the last 7 days would be refused; who came before that is listed above"})
 	default:
@@ -63,17 +64,17 @@ func (p *page) audited(cuts []status.Cut) {
 	if len(cuts) == 0 {
 		return
 	}
-	seen := clock
+	seen := words.Clock
 	if p.narrow() {
 		seen = date
 	}
 	var rows [][]cell
 	for _, c := range cuts {
-		last := unknown
+		last := words.Unknown
 		if !c.Last.IsZero() {
 			last = seen(c.Last)
 		}
-		rows = append(rows, []cell{{text: c.Service}, {text: c.Source}, {text: short(c.Count)}, {text: last}})
+		rows = append(rows, []cell{{text: c.Service}, {text: c.Source}, {text: words.Short(c.Count)}, {text: last}})
 	}
 	p.heading("LET IN BY AUDIT, AND WOULD BE REFUSED")
 	p.table([]column{{title: "SERVICE", least: 8, yield: 1}, {title: "SOURCE", least: 12, yield: 2}, {title: "PACKETS", right: true}, {title: "LAST"}}, rows)

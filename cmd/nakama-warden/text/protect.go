@@ -1,23 +1,28 @@
 package text
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/nakama-warden/nakama-warden/status"
+	"github.com/nakama-warden/nakama-warden/status/words"
 )
+
+// anyone is every address, and no group.
+const anyone = "anyone"
 
 // protect names the three commands that lead from a host that only counts, as it is after the installation, to an enforced
 // one, and what of its configuration is missing for that.
 func (p *page) protect(h status.Host) {
-	if h.Firewall.Mode != modeAudit || h.Firewall.Paused != nil || len(named(h.Services, modeEnforce)) > 0 {
+	if h.Firewall.Mode != words.ModeAudit || h.Firewall.Paused != nil || len(words.Named(h.Services, words.ModeEnforce)) > 0 {
 		return
 	}
 	p.heading("TO PROTECT THIS HOST")
 	for i, step := range []struct{ command, why string }{
-		{"${EDITOR:-vi} " + orElse(h.Config.Path, "/etc/nakama-warden/config.yaml"), strings.Join(missing(h), "; ")},
+		{"${EDITOR:-vi} " + cmp.Or(h.Config.Path, "/etc/nakama-warden/config.yaml"), strings.Join(missing(h), "; ")},
 		{"nakama-warden plan --enforce", "whom that would refuse; wait until everybody who should get in was seen once"},
 		{"nakama-warden apply --revert-after 60s", "it asks whether to keep the change, and takes it back without a yes: nobody is locked out for long"},
 	} {

@@ -8,6 +8,8 @@ import (
 
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
+
+	"github.com/nakama-warden/nakama-warden/status/words"
 )
 
 // The sequences of a screen (ECMA-48, and xterm's private modes that every emulator knows).
@@ -106,6 +108,6 @@ func cutBelow(lines []string, width, height int) []string {
 		return lines
 	}
 	shown := max(height-1, 0)
-	more := fmt.Sprintf("… %s below: make the window higher", several(len(lines)-shown, "line"))
+	more := fmt.Sprintf("… %s below: make the window higher", words.Several(len(lines)-shown, "line"))
 	return append(lines[:shown:shown], truncate(more, width))
 }

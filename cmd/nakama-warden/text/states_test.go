@@ -3,13 +3,13 @@ package text
 import (
 	"errors"
 	"io"
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/nakama-warden/nakama-warden/alerting"
 	"github.com/nakama-warden/nakama-warden/status"
+	"github.com/nakama-warden/nakama-warden/status/words"
 )
 
 const runbooks = "https://runbooks.internal/nakama-warden/"
@@ -165,12 +165,12 @@ func TestAnAlertAndItsFindingAreToldOnce(t *testing.T) {
 		t.Fatalf("%d conditions hold; want most of those that a page has findings of", len(h.Conditions))
 	}
 	for _, n := range needs(h) {
-		if n.rank == rankUnnamed {
-			t.Errorf("told beside its alert: %q", n.text)
+		if n.Urgency == words.Unnamed {
+			t.Errorf("told beside its alert: %q", n.Text)
 		}
-		for _, more := range n.more {
-			if !strings.Contains(n.text, "…") {
-				t.Errorf("told again below %q: %q", n.text, more)
+		for _, more := range n.More {
+			if !strings.Contains(n.Text, "…") {
+				t.Errorf("told again below %q: %q", n.Text, more)
 			}
 		}
 	}
@@ -185,32 +185,15 @@ func TestAProblemOfAFileIsToldOnce(t *testing.T) {
 	h.Config = status.Config{Path: "/srv/warden.yaml", Problem: "/srv/warden.yaml:3: roles: unknown role"}
 	h.Conditions = alerting.Evaluate(h, alerting.Settings{})
 	all := needs(h)
-	if len(all) != 1 || len(all[0].more) > 0 || !strings.Contains(all[0].text, "line 3: roles: unknown role") {
+	if len(all) != 1 || len(all[0].More) > 0 || !strings.Contains(all[0].Text, "line 3: roles: unknown role") {
 		t.Errorf("%+v; want ConfigInvalid, and nothing beside it", all)
-	}
-}
-
-func TestWhatIsHeldIsToldOnceAndWithoutWhoWasRevoked(t *testing.T) {
-	h := safeHost()
-	h.Roster[2].Held = []string{"10.0.1.13", "10.0.1.14"}
-	h.Firewall.Revoked = []status.Revocation{{Prefix: netip.MustParsePrefix("10.0.1.13/32")}}
-	for _, why := range []string{"", "3 entries of 9 are left; the other 6 stay until `nakama-warden apply --accept-shrink nakama`"} {
-		h.Roster[2].HeldReason = why
-		all := needs(h)
-		if len(all) != 1 || strings.Count(all[0].text, "--accept-shrink") != 1 || !strings.HasPrefix(all[0].text, "group nakama still lets in 10.0.1.14: ") {
-			t.Errorf("%+v; want 10.0.1.14, and once what lets it go", all)
-		}
-	}
-	h.Firewall.Revoked = append(h.Firewall.Revoked, status.Revocation{Prefix: netip.MustParsePrefix("10.0.1.14/32")})
-	if all := needs(h); len(all) > 0 {
-		t.Errorf("%+v; want nothing: nobody of them gets in", all)
 	}
 }
 
 func TestWhatASummaryCutIsToldWhole(t *testing.T) {
 	for _, n := range needs(firing()) {
-		if strings.HasPrefix(n.text, "ConfigInvalid") && (len(n.more) != 1 || !strings.Contains(n.more[0], "want one of admins, nakama")) {
-			t.Errorf("%q, and %q; want the whole problem", n.text, n.more)
+		if n.Alert.Name == "ConfigInvalid" && (len(n.More) != 1 || !strings.Contains(n.More[0], "want one of admins, nakama")) {
+			t.Errorf("%q, and %q; want the whole problem", n.Text, n.More)
 		}
 	}
 }
@@ -218,9 +201,9 @@ func TestWhatASummaryCutIsToldWhole(t *testing.T) {
 func TestNeedsAreSortedByUrgency(t *testing.T) {
 	var leads []string
 	for _, n := range needs(firing()) {
-		leads = append(leads, n.lead)
+		leads = append(leads, n.Lead)
 	}
-	want := "! critical critical ! warning warning info clearing ! pending silenced"
+	want := "! critical critical ! warning warning info clearing pending ! silenced"
 	if got := strings.Join(leads, " "); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

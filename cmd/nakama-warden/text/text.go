@@ -6,6 +6,7 @@
 package text
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/nakama-warden/nakama-warden/status"
+	"github.com/nakama-warden/nakama-warden/status/words"
 )
 
 // Style is how a page is laid out. The zero Style is for pipes and files: plain, and lines as long as they are.
@@ -54,21 +56,21 @@ func Host(w io.Writer, s Style, h status.Host) error {
 }
 
 func (p *page) host(h status.Host) {
-	safe := verdict(h)
-	p.prose(safe)
+	verdict := words.Judge(h)
+	p.prose(line{lead: verdict.Word + "  ", leadColour: colourOf(verdict.Level), text: verdict.Text})
 	for _, l := range fullness(h) {
 		p.prose(l)
 	}
-	if who := identity(h); who != "" {
+	if who := strings.Trim(h.Hostname+", "+words.Identity(h), ", "); who != "" {
 		p.prose(line{text: who, colour: dim})
 	}
 	if wanted := needs(h); len(wanted) > 0 {
 		p.writeLine("")
-		p.needs(wanted)
-	} else if safe.leadColour == green {
+		p.needs(h, wanted)
+	} else if verdict.Level == words.Good {
 		p.prose(line{text: "Nothing needs you.", colour: dim})
 	}
-	p.silent(h.Silences, h.Maintenance)
+	p.quiet(h.Silences, h.Maintenance)
 	p.protect(h)
 	p.services(h.Services)
 	p.units(h)
@@ -104,7 +106,7 @@ func Explanation(w io.Writer, s Style, e status.Explanation) error {
 		p.prose(line{lead: "REFUSED  ", leadColour: red, text: to})
 	}
 	p.prose(line{lead: "why      ", leadColour: dim, text: e.Reason})
-	p.prose(line{lead: "groups   ", leadColour: dim, text: orElse(strings.Join(e.Groups, ", "), "none")})
+	p.prose(line{lead: "groups   ", leadColour: dim, text: cmp.Or(strings.Join(e.Groups, ", "), "none")})
 	if len(e.Beyond) > 0 {
 		p.prose(line{lead: "beyond   ", leadColour: dim,
 			text: "other tables are on the way and have a word of their own: " + strings.Join(e.Beyond, ", ")})
@@ -132,11 +134,4 @@ func eventColour(kind string) colour {
 		return red
 	}
 	return plain
-}
-
-func orElse(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
 }

@@ -174,7 +174,7 @@ func checkFits(t testing.TB, text string, width int) {
 		if columns(l) > width {
 			t.Errorf("%d columns in %q", columns(l), l)
 		}
-		if !safe(l) {
+		if escape(l) != l {
 			t.Errorf("unescaped: %q", l)
 		}
 	}

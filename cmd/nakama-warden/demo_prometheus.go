@@ -11,7 +11,6 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/nakama-warden/nakama-warden/agent/config"
-	"github.com/nakama-warden/nakama-warden/alerting/rules"
 	"github.com/nakama-warden/nakama-warden/cmd/nakama-warden/demo"
 )
 
@@ -64,7 +63,7 @@ func (d demonstration) writePrometheus(sights []demo.Sight, doors []net.Listener
 	if err != nil {
 		return "", err
 	}
-	ruleText, err := defaultRules()
+	ruleText, err := ruleFile(defaultRules(), config.Default())
 	if err != nil {
 		return "", err
 	}
@@ -75,18 +74,6 @@ func (d demonstration) writePrometheus(sights []demo.Sight, doors []net.Listener
 		}
 	}
 	return path, nil
-}
-
-// defaultRules are what `export rules` prints where there is no configuration.
-func defaultRules() ([]byte, error) {
-	cfg := config.Default()
-	o := rules.Options{Selector: fmt.Sprintf("job=%q", scrapeJob), ClusterLabel: "cluster", RunbookBase: rules.DefaultRunbookBase,
-		Conditions: overridden(cfg.Alerting), HoldScale: cfg.Alerting.HoldScale, SpareNodes: cfg.Capacity.SpareNodes, Overprovision: cfg.Capacity.Overprovision}
-	file, err := rules.Build(o)
-	if err != nil {
-		return nil, err
-	}
-	return recorded(file, o).YAML()
 }
 
 // folderFor makes the folder of --prometheus. What is below the demo's scratch space would be seen by nobody outside.

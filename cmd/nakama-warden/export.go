@@ -32,7 +32,7 @@ func newExportCommand(p *paths) *cobra.Command {
 }
 
 func newExportRulesCommand(p *paths) *cobra.Command {
-	var o rules.Options
+	o := defaultRules()
 	var path string
 	cmd := &cobra.Command{
 		Use:   "rules",
@@ -48,24 +48,34 @@ no configuration, the rules are the defaults. What the dashboards read is record
 			if err != nil {
 				return err
 			}
-			o.Conditions = overridden(cfg.Alerting)
-			o.HoldScale, o.SpareNodes, o.Overprovision = cfg.Alerting.HoldScale, cfg.Capacity.SpareNodes, cfg.Capacity.Overprovision
-			file, err := rules.Build(o)
-			if err != nil {
-				return err
-			}
-			text, err := recorded(file, o).YAML()
+			text, err := ruleFile(o, cfg)
 			if err != nil {
 				return err
 			}
 			return writeExport(cmd, path, text)
 		},
 	}
-	cmd.Flags().StringVar(&o.Selector, "selector", fmt.Sprintf("job=%q", scrapeJob), "label `matchers` of the agents' series; empty: none")
-	cmd.Flags().StringVar(&o.ClusterLabel, "cluster-label", "cluster", "the `label` that tells clusters apart; hosts without it are one cluster")
-	cmd.Flags().StringVar(&o.RunbookBase, "runbook-base", rules.DefaultRunbookBase, "the `URL` of the folder of runbooks")
+	cmd.Flags().StringVar(&o.Selector, "selector", o.Selector, "label `matchers` of the agents' series; empty: none")
+	cmd.Flags().StringVar(&o.ClusterLabel, "cluster-label", o.ClusterLabel, "the `label` that tells clusters apart; hosts without it are one cluster")
+	cmd.Flags().StringVar(&o.RunbookBase, "runbook-base", o.RunbookBase, "the `URL` of the folder of runbooks")
 	cmd.Flags().StringVar(&path, "output", "", "write into a `file`")
 	return cmd
+}
+
+// defaultRules are those that nobody asked to be otherwise.
+func defaultRules() rules.Options {
+	return rules.Options{Selector: fmt.Sprintf("job=%q", scrapeJob), ClusterLabel: "cluster", RunbookBase: rules.DefaultRunbookBase}
+}
+
+// ruleFile is what Prometheus loads, with what a configuration says of conditions and capacity.
+func ruleFile(o rules.Options, cfg *config.Config) ([]byte, error) {
+	o.Conditions = overridden(cfg.Alerting)
+	o.HoldScale, o.SpareNodes, o.Overprovision = cfg.Alerting.HoldScale, cfg.Capacity.SpareNodes, cfg.Capacity.Overprovision
+	file, err := rules.Build(o)
+	if err != nil {
+		return nil, err
+	}
+	return recorded(file, o).YAML()
 }
 
 func newExportScrapeConfigCommand(p *paths) *cobra.Command {

@@ -6,18 +6,21 @@ set -uo pipefail
 
 deb() { echo /packages/nakama-warden_"$1"-1_amd64.deb; }
 install_deb() { apt-get install -qq -y --allow-downgrades --no-install-recommends -o Dpkg::Options::=--force-confold "$(deb "$1")"; }
+reinstall() { apt-get install -qq -y --reinstall -o Dpkg::Options::=--force-confold "$(deb 1.0.0)"; }
 version() { dpkg-query -W -f '${Version}' nakama-warden; }
 
 a_player_outside
 check "install" install_deb 1.0.0
 life_after_install
 life_under_stress
+life_as_configured /etc/default/nakama-warden
 
 check "nobody gets in over an upgrade" none_in_during install_deb 1.1.0
 check "the new version runs" test "$(nakama-warden version | grep -c 1.1.0)/$(version)" = 1/1.1.0-1
 check "from its own file" test "$(readlink "/proc/$(pid)/exe")" = /usr/bin/nakama-warden
 check "nobody gets in over a downgrade" none_in_during install_deb 1.0.0
 check "the old version runs" active
+check "nobody gets in over a reinstallation" none_in_during reinstall
 
 systemctl disable --quiet --now nakama-warden
 check "an upgrade over a disabled unit" install_deb 1.1.0

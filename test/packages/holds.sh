@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The fence holds: what befalls a host, under a flood from outside, on each grip. /packages has the deb, /tools the flood.
 #
-#   holds.sh PART…        watched, owned, held, unkept, stopped, reloaded, overflowed, paused, invalid
+#   holds.sh PART…        upgraded, watched, owned, held, unkept, stopped, reloaded, overflowed, paused, invalid
 set -uo pipefail
 . /suite/lib.sh
 . /suite/common-life.sh
@@ -113,7 +113,28 @@ attacked() { # attacked GRIP
 	measure none "$1: 3 × restart of nftables" times 3 restart_nftables
 	measure none "$1: a hang and a flush, until the watchdog" hang_and_flush
 	check "$1: enforced still" within 10 enforced_as "$1"
+	check "$1: at most 40 MB after all that" small_enough
 }
+
+upgraded() {
+	local grip
+	for grip in owned held watched; do
+		begin "$grip"
+		measure none "$grip: upgrade" install_deb 1.1.0
+		check "$grip: the daemon is the upgraded one" within 10 enforced_by 1.1.0
+		measure none "$grip: downgrade" install_deb 1.0.0
+		check "$grip: the daemon is the old one" within 10 enforced_by 1.0.0
+	done
+	systemctl stop nakama-warden
+	plain_table
+	check "control: a plain table refuses" within 5 closed
+	measure some "control: a plain table, 20 × stop and start of its unit" restart_plain
+	systemctl stop plain
+}
+install_deb() {
+	apt-get install -qq -y --allow-downgrades --no-install-recommends -o Dpkg::Options::=--force-confold "/packages/nakama-warden_$1-1_amd64.deb"
+}
+enforced_by() { enforcing && nakama-warden status -o json | grep -q "\"version\":\"$1\""; }
 
 # Without a descriptor holder an owned table is an orphan for a moment, and a held one is gone with its socket.
 unkept() {
@@ -237,7 +258,7 @@ stored_by_the_daemon() {
 }
 show() { systemctl show --property="$1" --value nakama-warden; }
 
-apt-get install -qq -y --no-install-recommends /packages/nakama-warden_1.0.0-1_amd64.deb >/dev/null 2>&1
+install_deb 1.0.0 >/dev/null 2>&1
 a_player_outside
 start_flood
 check "control: without rules the flood arrives" open

@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # Builds the packages and lives their lives with them, in booted systemds of their own: needs root and Debian's packages.
 #
-#   test/packages/run.sh [PART…]      static, deb, rpm, boot, holds; all of these when none is named; arm64, vm
+#   test/packages/run.sh [PART…]      static, deb, rpm, boot, holds; all of these when none is named; install, arm64, vm
 #
-# static: reproducible, lintian, rpmlint, size, exposure. deb and boot: on each of SUITES (bookworm trixie). rpm: with dnf.
-# holds: what befalls a host under a flood, on each grip, on bookworm; HOLDS names parts of it. arm64: under qemu-user.
-# vm: with Debian's own kernel, which knows the held grip only, under qemu.
+# static: reproducible, lintian, rpmlint, size, exposure, manual, checksums, signatures, completions. deb and boot: on each
+# of SUITES (bookworm trixie). rpm: with dnf.
+# holds: what befalls a host under a flood, on each grip, on bookworm, and on the other SUITES an upgrade; HOLDS names parts
+# of it. arm64: under qemu-user.
+# install: docs/install.md by its own words, on SUITES, with dnf, and beside other firewalls.
+# vm: with Debian's own kernel, which knows the held grip only, and memory.max, under qemu.
 #
 # Exit status 125: nothing failed, but something could not be booted here.
 set -euo pipefail
@@ -24,6 +27,10 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 packages=$work/packages
+deb=nakama-warden_1.0.0-1_amd64.deb
+rpm=nakama-warden-1.0.0-1.x86_64.rpm
+. "$here/static.sh"
+. "$here/install.sh"
 failed=()
 not_run=()
 
@@ -52,49 +59,16 @@ build() {
 	OUT=$packages PKG_VERSION=1.1.0 packaging/build.sh amd64
 }
 
-reproducible() {
-	(umask 077 && OUT=$work/again PKG_VERSION=1.0.0 packaging/build.sh amd64 >/dev/null)
-	cmp "$packages/nakama-warden_1.0.0-1_amd64.deb" "$work/again/nakama-warden_1.0.0-1_amd64.deb"
-	cmp "$packages/nakama-warden-1.0.0-1.x86_64.rpm" "$work/again/nakama-warden-1.0.0-1.x86_64.rpm"
-}
-
-lint_deb() {
-	need lintian lintian
-	lintian --allow-root --display-info --pedantic \
-		--fail-on error,warning,info "$packages/nakama-warden_1.0.0-1_amd64.deb"
-}
-
-lint_rpm() {
-	cp packaging/rpmlintrc "$packages/"
-	booted bookworm -p "$rpm_tools" "$here/rpm-lint.sh"
-}
-
-# versions: each sorts before the next, in the order of tags and of commits after them.
-versions() {
-	local lower='' version description
-	for description in v1.2.3-rc.1 v1.2.3-rc.1-2-gabcdef0 v1.2.3-rc.2 v1.2.3 v1.2.3-4-gabcdef0 v1.2.4; do
-		version=$(packaging/version.sh "$description")
-		[[ -z $lower ]] || dpkg --compare-versions "$lower" lt "$version" || { echo "$lower does not sort before $version"; return 1; }
-		lower=$version
-	done
-}
-
-small() {
-	local large
-	large=$(find "$packages" -name 'nakama-warden*' -size +15M)
-	[[ -z $large ]] || { echo "over 15 MiB: $large"; return 1; }
-}
-
-confined() {
-	need systemd-analyze systemd
-	systemd-analyze security --offline=yes --no-pager --threshold=19 packaging/systemd/nakama-warden.service | tail -n 1
-}
-
 arm64() {
+	local deb=nakama-warden_1.0.0-1_arm64.deb rpm=nakama-warden-1.0.0-1.aarch64.rpm
 	need qemu-aarch64-static qemu-user-static
+	need rpm rpm
 	OUT=$packages PKG_VERSION=1.0.0 packaging/build.sh arm64 >/dev/null
-	dpkg-deb --extract "$packages/nakama-warden_1.0.0-1_arm64.deb" "$work/arm64"
-	[[ $(dpkg-deb --field "$packages/nakama-warden_1.0.0-1_arm64.deb" Architecture) == arm64 ]]
+	reproducible arm64 "$deb" "$rpm"
+	lint_deb "$deb"
+	[[ $(dpkg-deb --field "$packages/$deb" Architecture) == arm64 ]]
+	[[ $(rpm --query --package --queryformat '%{ARCH}' "$packages/$rpm" 2>/dev/null) == aarch64 ]]
+	dpkg-deb --extract "$packages/$deb" "$work/arm64"
 	local program=(qemu-aarch64-static "$work/arm64/usr/bin/nakama-warden")
 	"${program[@]}" version | grep 1.0.0
 	"${program[@]}" check "$work/arm64/etc/nakama-warden/config.yaml"
@@ -108,20 +82,37 @@ booted() { # booted SUITE [OPTION…] SCRIPT [ARGUMENT…]
 }
 
 # holds has what attacks beside the deb; it makes its own network, and needs nothing of the host's.
-holds() {
-	local tool
+holds() { # holds SUITE BEFALLS…
+	local tool suite=$1
+	shift
 	for tool in flood overflow; do
 		CGO_ENABLED=0 "$go" build -trimpath -o "$work/tools/$tool" "./$here/$tool"
 	done
-	local befalls
-	read -ra befalls <<<"${HOLDS:-watched owned held unkept stopped reloaded overflowed paused invalid}"
-	booted bookworm -b "$work/tools:/tools" "$here/holds.sh" "${befalls[@]}"
+	booted "$suite" -b "$work/tools:/tools" "$here/holds.sh" "$@"
 }
 
 boots() { # boots SUITE CASE
-	mkdir -p "$work/case-$2"
-	echo "$2" >"$work/case-$2/name"
-	booted "$1" -n -b "$work/case-$2:/case" -c "$here/boot-setup.sh" "$here/boot.sh" "$2"
+	local case=$work/case-$2
+	mkdir -p "$case"
+	echo "$2" >"$case/name"
+	booted "$1" -n -p ifupdown,cloud-init -b "$case:/case" -c "$here/boot-setup.sh" "$here/boot.sh" "$2"
+}
+
+in_vm() { "$here/boot-vm.sh" -s bookworm -t 400 -b "$packages:/packages" -b "$PWD/$here:/suite" "$@"; }
+
+# vm_memory has the collector's own test of the kernel's files beside the deb: few machines let it make cgroups.
+vm_memory() {
+	CGO_ENABLED=0 "$go" test -c -o "$work/tools/cgroup.test" ./collector/cgroup
+	in_vm -p jq -b "$work/tools:/tools" "$here/vm-memory.sh"
+}
+
+# vm_boots with a network card behind which somebody answers DHCP: cloud-init configures it.
+vm_boots() {
+	local case=$work/case-vm
+	mkdir -p "$case"
+	echo cloud >"$case/name"
+	touch "$case/slow"
+	in_vm -p cloud-init -b "$case:/case" -c "$here/boot-setup.sh" "$here/boot.sh" cloud
 }
 
 printf '== build\n'
@@ -129,12 +120,16 @@ build
 for name in "${parts[@]}"; do
 	case $name in
 	static)
-		part "the same commit gives the same bytes" reproducible
+		part "the same commit gives the same bytes" reproducible amd64 "$deb" "$rpm"
 		part "versions sort" versions
-		part lintian lint_deb
+		part lintian lint_deb "$deb"
 		part rpmlint lint_rpm
-		part "at most 15 MiB" small
+		part "at most 15 MB" small
 		part "exposure at most 1.9" confined
+		part "the manual" manual
+		part "checksums" checksums
+		part "signatures" signed
+		part "completions" booted bookworm -p bash-completion,zsh,fish "$here/shells.sh"
 		;;
 	deb) for suite in "${suites[@]}"; do part "deb on $suite" booted "$suite" "$here/deb-life.sh"; done ;;
 	rpm)
@@ -143,14 +138,25 @@ for name in "${parts[@]}"; do
 		;;
 	boot)
 		for suite in "${suites[@]}"; do
-			for name in good broken hanging; do part "boot on $suite: $name" boots "$suite" "$name"; done
+			for boot in good broken hanging cloud cycle; do part "boot on $suite: $boot" boots "$suite" "$boot"; done
 		done
 		;;
-	holds) part "the fence holds under a flood" holds ;;
+	holds)
+		read -ra befalls <<<"${HOLDS:-upgraded watched owned held unkept stopped reloaded overflowed paused invalid}"
+		part "the fence holds under a flood" holds bookworm "${befalls[@]}"
+		for suite in "${suites[@]}"; do
+			[[ $suite == bookworm ]] || part "an upgrade under a flood on $suite" holds "$suite" upgraded
+		done
+		;;
+	install) installs ;;
 	arm64) part "arm64 under qemu-user" arm64 ;;
-	vm) part "deb on bookworm's own kernel" "$here/boot-vm.sh" -s bookworm -t 400 -b "$packages:/packages" -b "$PWD/$here:/suite" "$here/vm-life.sh" ;;
+	vm)
+		part "deb on bookworm's own kernel" in_vm "$here/vm-life.sh"
+		part "memory.max there" vm_memory
+		part "boot there, with cloud-init" vm_boots
+		;;
 	*)
-		echo "test-packages: no part $name; want static, deb, rpm, boot, holds, arm64, vm" >&2
+		echo "test-packages: no part $name; want static, deb, rpm, boot, holds, install, arm64, vm" >&2
 		exit 1
 		;;
 	esac

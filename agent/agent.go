@@ -172,6 +172,7 @@ func (d *daemon) serve(ctx context.Context, listener controlListener) {
 	parts.Go(func() { d.alert(ctx) })
 	parts.Go(func() { _ = d.loki.Run(ctx) }) // always nil
 	parts.Go(func() { d.beat(ctx) })
+	parts.Go(func() { d.shed(ctx) })
 	parts.Go(func() {
 		if err := d.alerts.outbox.Run(ctx); err != nil {
 			d.o.Log.Warn("alerts that nobody took yet may be lost", "error", err)

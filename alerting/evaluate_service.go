@@ -13,12 +13,9 @@ const (
 )
 
 func serviceDown(h status.Host, _ float64) []finding {
-	if h.Sample == nil {
-		return nil
-	}
 	var found []finding
-	for _, d := range h.Sample.Down {
-		if answers(h.Sample.Units, d) {
+	for _, d := range downOf(h) {
+		if answers(unitsOf(h), d) {
 			continue
 		}
 		affected := phrase("what uses this database is affected")
@@ -29,6 +26,13 @@ func serviceDown(h status.Host, _ float64) []finding {
 			d.Name, clock(d.Since), affected)})
 	}
 	return found
+}
+
+func downOf(h status.Host) []status.Down {
+	if h.Sample == nil {
+		return nil
+	}
+	return h.Sample.Down
 }
 
 // answers is a database that is alive and says whether it is ready: one that is not is draining, and will end or be back by
@@ -53,7 +57,8 @@ func serviceRestarted(h status.Host, within float64) []finding {
 // oneKill is how far apart the cgroup's and the host's news of the same kill may be.
 const oneKill = time.Minute
 
-// outOfMemoryKill is told of the unit whose limit was met. The host counts every kill: it is told where no unit is.
+// outOfMemoryKill is told of the unit whose limit was met, or that was killed and does not run since. The host counts every kill:
+// it is told where no unit is.
 func outOfMemoryKill(h status.Host, within float64) []finding {
 	var found []finding
 	machine := machineOf(h)
@@ -67,6 +72,15 @@ func outOfMemoryKill(h status.Host, within float64) []finding {
 		told = told || machine.OOMKilled.Sub(at).Abs() <= oneKill
 		found = append(found, finding{subject: u.Name, summary: summary("the kernel killed a process of %s at %s: its limit of %s was met; raise it, or move load away",
 			u.Name, clock(at), bytes(u.Memory.Limit))})
+	}
+	for _, d := range downOf(h) {
+		again := slices.ContainsFunc(found, func(f finding) bool { return f.subject == d.Name }) // it runs, and serves nobody
+		if !lately(h.Time, d.OOMKilled, within) || again {
+			continue
+		}
+		told = told || machine.OOMKilled.Sub(d.OOMKilled).Abs() <= oneKill
+		found = append(found, finding{subject: d.Name, summary: summary("the kernel killed %s for want of memory at %s, and it does not run since: start it, and raise its limit or give the host more memory",
+			d.Name, clock(d.OOMKilled))})
 	}
 	if lately(h.Time, machine.OOMKilled, within) && !told {
 		found = append(found, finding{summary: summary("the kernel killed a process for want of memory at %s: `journalctl -k --grep 'Out of memory|oom-kill'` names it; give the host more memory, or limit what grew",

@@ -224,6 +224,10 @@ func serviceCases() []raised {
 			killed(5 * time.Minute)(h)
 			h.Sample.Machine.OOMKilled = noon.Add(-5 * time.Minute)
 		}, []string{"-OutOfMemoryKill/nakama.service"}, ""},
+		{"killed, and not back", func(h *status.Host) {
+			h.Sample.Machine.OOMKilled = noon.Add(-3 * time.Second)
+			h.Sample.Down = []status.Down{{Name: "nakama-2", Role: "nakama", Since: noon.Add(-time.Minute), OOMKilled: noon.Add(-time.Second)}}
+		}, []string{"!ServiceDown/nakama-2", "-OutOfMemoryKill/nakama-2"}, ""},
 		{"another was killed later", func(h *status.Host) {
 			killed(5 * time.Minute)(h)
 			h.Sample.Machine.OOMKilled = noon.Add(-2 * time.Minute)

@@ -59,7 +59,7 @@ func (p *presences) step(l look) outcome {
 	}
 	o.events = append(o.events, p.forget(l.now)...)
 	for _, k := range p.down(l.roles) {
-		o.down = append(o.down, status.Down{Name: k.called(), Role: k.Role, Since: k.Served})
+		o.down = append(o.down, status.Down{Name: k.called(), Role: k.Role, Since: k.Served, OOMKilled: k.Killed})
 		if !k.Told && l.now.Sub(k.Served) >= tellDownAfter {
 			k.Told = true
 			o.events = append(o.events, k.tellDown())

@@ -69,6 +69,11 @@ func (c *Collector) blame(now time.Time, ended []*presence, rise uint64) {
 	}
 	for _, k := range killed {
 		k.Killed = now
+		for i := range c.down {
+			if down := &c.down[i]; down.Name == k.called() && down.Role == k.Role {
+				down.OOMKilled = now
+			}
+		}
 		c.o.Tell(tellKill(k))
 	}
 	if rise > 0 && len(killed) == 0 {

@@ -187,11 +187,14 @@ func TestAKilledUnitIsKnownAcrossItsRestart(t *testing.T) {
 	h.pass(0)
 	h.ends(first)
 	h.kills(8, 0)
-	_, told := h.pass(time.Second)
+	s, told := h.pass(time.Second)
 	h.wantTold("its end", told, "oom_kill nakama.service")
 	at := h.now
+	if len(s.Down) != 1 || !s.Down[0].OOMKilled.Equal(at) {
+		t.Errorf("down %+v; want it killed at %s", s.Down, at)
+	}
 	h.nakama(second)
-	s, told := h.pass(time.Second)
+	s, told = h.pass(time.Second)
 	h.wantTold("its successor", told, "service_restarted nakama.service")
 	if u := s.Units[0]; !u.Memory.OOMKilled.Equal(at) {
 		t.Errorf("%+v; want a kill at %s", u.Memory, at)

@@ -29,6 +29,8 @@ type Down struct {
 	Name  string    `json:"name"`
 	Role  string    `json:"role"`
 	Since time.Time `json:"since"` // it was last seen to serve then
+	// OOMKilled is when the kernel was seen to kill it for want of memory.
+	OOMKilled time.Time `json:"oom_killed,omitzero"`
 }
 
 // Machine is the host as a whole.

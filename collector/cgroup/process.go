@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"math"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -17,12 +15,12 @@ import (
 // GoLimit returns the GOMEMLIMIT that a process was started with; false without one. Of the environment, which is full
 // of secrets, nothing else is kept.
 func GoLimit(proc string, pid int) (uint64, bool, error) {
-	f, err := os.Open(filepath.Join(proc, strconv.Itoa(pid), "environ"))
+	environ, err := openEnvironment(proc, pid)
 	if err != nil {
-		return 0, false, fmt.Errorf("look for GOMEMLIMIT: %w", hint(gone(err)))
+		return 0, false, fmt.Errorf("look for GOMEMLIMIT: %w", gone(err))
 	}
-	defer f.Close()
-	value, err := lookup(f, "GOMEMLIMIT")
+	defer environ.Close()
+	value, err := lookup(io.LimitReader(environ, mostEnvironment), "GOMEMLIMIT")
 	if err != nil {
 		return 0, false, fmt.Errorf("look for GOMEMLIMIT of process %d: %w", pid, hint(gone(err)))
 	}
@@ -113,12 +111,4 @@ func parseOpenFiles(text []byte) (uint64, bool, error) {
 		return n, true, nil
 	}
 	return 0, false, errors.New("no line of the maximum of open files")
-}
-
-// hint says what lets us read another user's environment.
-func hint(err error) error {
-	if errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("%w: needs the same user or CAP_SYS_PTRACE (run as root, or see \"capabilities\" in the manual)", err)
-	}
-	return err
 }

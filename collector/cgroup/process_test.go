@@ -20,6 +20,7 @@ func TestGoLimit(t *testing.T) {
 		{environ: "GOMEMLIMIT=1000B\x00", want: 1000, limited: true},
 		{environ: "GOMEMLIMIT=2GiB\x00GOMEMLIMIT=1GiB\x00", want: 2 << 30, limited: true},
 		{environ: "SECRET=" + strings.Repeat("x", 5000) + "GOMEMLIMIT=1\x00GOMEMLIMIT=3TiB\x00", want: 3 << 40, limited: true},
+		{environ: strings.Repeat("A=1\x00", mostEnvironment/4) + "GOMEMLIMIT=1\x00"}, // more than a program can start with
 		{environ: "GOMEMLIMIT=off\x00"},
 		{environ: "GOMEMLIMIT=9223372036854775807\x00"},
 		{environ: "GOMEMLIMIT=\x00"},

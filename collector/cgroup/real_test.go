@@ -94,11 +94,16 @@ func put(t *testing.T, name, text string) {
 	}
 }
 
-// sleeper starts a process that waits for its end.
+// sleeper starts a process that waits for its end. It runs when it has answered: a program that is only just executed has
+// no environment yet.
 func sleeper(t *testing.T) int {
 	t.Helper()
 	cmd := exec.Command("cat")
 	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,5 +114,11 @@ func sleeper(t *testing.T) int {
 		stdin.Close()
 		cmd.Wait()
 	})
+	if _, err := stdin.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stdout.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
 	return cmd.Process.Pid
 }

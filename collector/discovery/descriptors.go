@@ -23,9 +23,9 @@ func (p *pass) heldBy(c process, m *memory, all []listener) []listener {
 		}
 	}
 	if len(unknown) > 0 {
-		held, err := heldSockets(p.path(c.pid, "fd"), unknown)
+		held, err := p.heldSockets(c.pid, unknown)
 		if errors.Is(err, fs.ErrPermission) {
-			return p.likelyHeldBy(c, m, all)
+			return p.likelyHeldBy(c, m, all, err)
 		}
 		if err != nil {
 			return nil // it has ended, as the look finds at its end
@@ -48,7 +48,7 @@ func (p *pass) heldBy(c process, m *memory, all []listener) []listener {
 
 // likelyHeldBy is the best guess where the descriptors may not be seen: the listeners of the same user on the ports that
 // such a program uses.
-func (p *pass) likelyHeldBy(c process, m *memory, all []listener) []listener {
+func (p *pass) likelyHeldBy(c process, m *memory, all []listener, why error) []listener {
 	var about unix.Stat_t
 	if err := unix.Stat(p.path(c.pid, ""), &about); err != nil {
 		return nil
@@ -62,7 +62,7 @@ func (p *pass) likelyHeldBy(c process, m *memory, all []listener) []listener {
 	})
 	if len(mine) > 0 {
 		p.problem(fmt.Errorf("the descriptors of %s (process %d) are not shown, so that its listeners are guessed by user and port: %w",
-			c.program, c.pid, fs.ErrPermission))
+			c.program, c.pid, why))
 	}
 	return mine
 }
@@ -70,8 +70,21 @@ func (p *pass) likelyHeldBy(c process, m *memory, all []listener) []listener {
 // batch is how many names of descriptors are read at once: a walk ends as soon as all is found.
 const batch = 256
 
-// heldSockets finds which of the sockets a process holds, lowest descriptor first: listeners are opened early.
-func heldSockets(dir string, wanted map[uint64]bool) (map[uint64]bool, error) {
+// heldSockets finds which of the sockets a process holds.
+func (f *Finder) heldSockets(pid int, wanted map[uint64]bool) (map[uint64]bool, error) {
+	held, err := linkedSockets(f.path(pid, "fd"), wanted)
+	if !errors.Is(err, fs.ErrPermission) {
+		return held, err
+	}
+	sockets, told := f.socketMount()
+	if !told {
+		return nil, f.forbidden(pid, err)
+	}
+	return f.toldSockets(pid, sockets, wanted)
+}
+
+// linkedSockets follows its descriptors, the lowest first: listeners are opened early.
+func linkedSockets(dir string, wanted map[uint64]bool) (map[uint64]bool, error) {
 	descriptors, err := os.Open(dir)
 	if err != nil {
 		return nil, err

@@ -3,8 +3,8 @@
 // A name is cheap to read and proves nothing: `nakama migrate` has it too. A listener is proof, and dear to look for. So
 // one pass reads the names of all processes, and only those with the right one are looked at: their namespace, their
 // sockets, their arguments, what they run in. What stays true until a process ends is learnt once. Needs no privilege
-// for processes of the agent's own user; for others CAP_SYS_PTRACE, and CAP_SYS_ADMIN makes their namespaces cheaper to
-// read. What is lacking becomes a problem that says so.
+// for processes of the agent's own user; for others CAP_SYS_PTRACE and Linux 5.14, and CAP_SYS_ADMIN makes their
+// namespaces cheaper to read. What is lacking becomes a problem that says so.
 package discovery
 
 import (
@@ -83,6 +83,7 @@ type Finder struct {
 	opts    Options
 	known   map[int]*memory   // of processes with the right name
 	holders map[uint64]holder // of sockets on guarded ports, by inode
+	sockets uint64            // the mount that sockets are on; 0: not asked yet
 }
 
 // New returns a Finder that has seen nothing.

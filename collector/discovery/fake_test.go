@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"errors"
+	"io/fs"
 	"net/netip"
 	"os"
 	"slices"
@@ -147,11 +148,11 @@ func TestGuess(t *testing.T) {
 	}
 	m := &memory{settings: defaultSettings()}
 	m.settings.metrics = 9100
-	got := p.likelyHeldBy(process{20, "nakama"}, m, all)
+	got := p.likelyHeldBy(process{20, "nakama"}, m, all, fs.ErrPermission)
 	if !slices.Equal(got, []listener{mine, metrics}) || len(p.problems) != 1 {
 		t.Errorf("got %v, problems %q", got, p.problems)
 	}
-	if got := p.likelyHeldBy(process{20, "cockroach"}, m, all); len(got) > 0 || len(p.problems) != 1 {
+	if got := p.likelyHeldBy(process{20, "cockroach"}, m, all, fs.ErrPermission); len(got) > 0 || len(p.problems) != 1 {
 		t.Errorf("got %v, problems %q", got, p.problems)
 	}
 }

@@ -24,10 +24,11 @@ type Holder struct {
 	PID     int    `json:"pid"`
 }
 
-// holder is who holds a socket. The zero process stands for one that may not be seen.
+// holder is who holds a socket, or why that may not be seen.
 type holder struct {
 	process
 	started uint64
+	unseen  error
 }
 
 // HeldByOther finds the guarded ports of the agent's own network that another program listens on, and what could not be
@@ -74,7 +75,7 @@ func (p *pass) findHolders(ctx context.Context, wanted map[uint64]bool, programs
 	unknown := map[uint64]bool{}
 	for inode := range wanted {
 		who, known := p.holders[inode]
-		if s, err := p.readStat(who.pid); !known || who.pid != 0 && (err != nil || s.started != who.started) {
+		if s, err := p.readStat(who.pid); !known || who.unseen == nil && (err != nil || s.started != who.started) {
 			unknown[inode] = true
 		}
 	}
@@ -90,7 +91,7 @@ func (p *pass) findHolders(ctx context.Context, wanted map[uint64]bool, programs
 	if err != nil {
 		return err
 	}
-	forbidden := false
+	var forbidden error
 	for _, candidate := range all {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -98,12 +99,13 @@ func (p *pass) findHolders(ctx context.Context, wanted map[uint64]bool, programs
 		if len(unknown) == 0 {
 			return nil
 		}
-		err := p.search(candidate, unknown)
-		forbidden = forbidden || errors.Is(err, fs.ErrPermission)
+		if err := p.search(candidate, unknown); errors.Is(err, fs.ErrPermission) {
+			forbidden = err
+		}
 	}
-	if forbidden { // and will be the next time
+	if forbidden != nil { // and will be the next time
 		for inode := range unknown {
-			p.holders[inode] = holder{}
+			p.holders[inode] = holder{unseen: forbidden}
 		}
 	}
 	return nil
@@ -115,9 +117,9 @@ func (p *pass) search(candidate process, unknown map[uint64]bool) error {
 	if err != nil {
 		return err
 	}
-	held, err := heldSockets(p.path(candidate.pid, "fd"), unknown)
+	held, err := p.heldSockets(candidate.pid, unknown)
 	for inode := range held {
-		p.holders[inode] = holder{candidate, s.started}
+		p.holders[inode] = holder{process: candidate, started: s.started}
 		delete(unknown, inode)
 	}
 	return err
@@ -148,8 +150,8 @@ func (p *pass) othersOn(guarded []Guarded, heard []listener) []Holder {
 			switch who, known := p.holders[l.inode]; {
 			case !known:
 				p.problem(fmt.Errorf("port %d is listened on by no process", g.Port)) // by the kernel, or whoever has just begun
-			case who.pid == 0:
-				p.problem(fmt.Errorf("who listens on port %d is not shown: %w", g.Port, fs.ErrPermission))
+			case who.unseen != nil:
+				p.problem(fmt.Errorf("who listens on port %d is not shown: %w", g.Port, who.unseen))
 			case who.program != clip(g.Program) && !slices.Contains(forwarders(), who.program):
 				found = append(found, Holder{g.Service, g.Port, who.program, who.pid})
 			}

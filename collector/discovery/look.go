@@ -35,6 +35,7 @@ type memory struct {
 	settings  settings
 	problems  []error
 	holds     map[uint64]bool // whether it holds a listener, by inode
+	watchers  map[string]bool // its descriptors that watch others
 }
 
 func (f *Finder) begin() (*pass, error) {
@@ -138,7 +139,7 @@ func (p *pass) recall(c process, started uint64) (*memory, error) {
 	if m := p.known[c.pid]; m != nil && m.started == started && m.arguments == string(text) {
 		return m, nil
 	}
-	m := &memory{started: started, arguments: string(text), holds: map[uint64]bool{}}
+	m := &memory{started: started, arguments: string(text), holds: map[uint64]bool{}, watchers: map[string]bool{}}
 	cgroup, err := os.ReadFile(p.path(c.pid, "cgroup"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) { // a kernel may have no control groups
 		m.problems = append(m.problems, err)
@@ -185,9 +186,12 @@ func remedied(err error) string {
 	if !errors.Is(err, fs.ErrPermission) {
 		return err.Error()
 	}
-	capability := "CAP_SYS_PTRACE"
-	if errors.As(err, new(protected)) {
-		capability = "CAP_DAC_READ_SEARCH"
+	needs := "CAP_SYS_PTRACE"
+	switch {
+	case errors.As(err, new(protected)):
+		needs = "CAP_DAC_READ_SEARCH"
+	case errors.As(err, new(untold)):
+		needs = "Linux 5.14 or newer, or CAP_DAC_READ_SEARCH"
 	}
-	return err.Error() + ": needs " + capability + ` (run as root, or see "capabilities" in the manual)`
+	return err.Error() + ": needs " + needs + ` (run as root, or see "capabilities" in the manual)`
 }

@@ -196,29 +196,11 @@ func holding(t testing.TB, h *lab.Host, name string, listener *os.File) int {
 
 // Another user without privilege sees names and listeners, guesses whose they are, and says what would help.
 func TestWithoutPrivilege(t *testing.T) {
-	mapped, err := os.ReadFile("/proc/self/uid_map")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if strings.Fields(string(mapped))[2] == "1" {
-		t.Skip("the test lacks a second user: needs root")
-	}
+	needsSecondUser(t)
 	h := lab.Namespace(t)
 	p := server{name: "nakama", listen: "[::]:7350 [::]:4444", args: []string{"--config", "nakama.yml"}}.start(t, h)
 	server{name: "nginx", listen: "[::]:8080"}.start(t, nil)
-	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), askVariable+"=1")
-	cmd.Dir = "/"
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-	cmd.Stderr = os.Stderr
-	text, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var a answer
-	if err := json.Unmarshal(text, &a); err != nil {
-		t.Fatal(err)
-	}
+	a := asked(t)
 	if len(a.Found) != 1 || a.Found[0].PID != p.pid || !slices.Equal(a.Found[0].Listens, []uint16{7350}) || a.Found[0].Own {
 		t.Errorf("found %+v; want process %d on 7350", a.Found, p.pid)
 	}

@@ -103,6 +103,7 @@ func FuzzMergeFile(f *testing.F) {
 func TestRemedied(t *testing.T) {
 	for want, err := range map[string]error{
 		"CAP_SYS_PTRACE":      fmt.Errorf("read the settings: %w", fs.ErrPermission),
+		"Linux 5.14":          fmt.Errorf("guessed: %w", untold{fs.ErrPermission}),
 		"CAP_DAC_READ_SEARCH": fmt.Errorf("read the settings: %w", protected{fs.ErrPermission}),
 	} {
 		if got := remedied(err); !strings.Contains(got, "needs "+want+" ") {

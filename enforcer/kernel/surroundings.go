@@ -44,22 +44,26 @@ func (t *Table) nat(ctx context.Context) (bool, error) {
 	if err != nil && !errors.Is(err, errTorn) || found {
 		return found, err
 	}
-	return legacyNAT()
+	return legacyNAT(os.ReadFile)
 }
 
-// legacyNAT asks the kernel which tables of iptables-legacy are loaded in the caller's network namespace. The files
-// are absent where the module is, and readable by root alone.
-func legacyNAT() (bool, error) {
-	for _, file := range []string{"/proc/thread-self/net/ip_tables_names", "/proc/thread-self/net/ip6_tables_names"} {
-		names, err := os.ReadFile(file)
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
-			continue
+// legacyNAT asks the kernel which tables of iptables-legacy are loaded in the caller's network namespace. The files are absent
+// where the module is, and readable by root alone: for others a table counts as loaded if its module is.
+func legacyNAT(read func(path string) ([]byte, error)) (bool, error) {
+	for file, module := range map[string]string{"ip_tables_names": "iptable_nat", "ip6_tables_names": "ip6table_nat"} {
+		names, err := read("/proc/thread-self/net/" + file)
+		name := "nat"
+		if errors.Is(err, fs.ErrPermission) {
+			names, err = read("/proc/modules")
+			name = module
 		}
-		if err != nil {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return false, err
 		}
-		if slices.Contains(strings.Fields(string(names)), "nat") {
-			return true, nil
+		for line := range strings.Lines(string(names)) {
+			if first, _, _ := strings.Cut(strings.TrimSpace(line), " "); first == name {
+				return true, nil
+			}
 		}
 	}
 	return false, nil

@@ -14,6 +14,7 @@ import (
 // Beyond names the base chains of other tables that a packet to a port of this host meets, in the order in which it
 // meets them: "inet filter input (priority 0, policy drop)". A packet that we admit may still be dropped there. Where
 // the port is published to a container the chains are those of forward; where only some packets are, both are named.
+// What could not be seen is the last of them: "unknown: …".
 func Beyond(ctx context.Context, o Options, protocol policy.Protocol, port uint16) ([]string, error) {
 	o = o.withDefaults()
 	var found []string
@@ -61,10 +62,7 @@ func (l *look) beyond(ctx context.Context, protocol policy.Protocol, port uint16
 	if err != nil {
 		return nil, err
 	}
-	legacy, err := l.legacyBaseChains()
-	if err != nil {
-		return nil, err
-	}
+	legacy, unseen := l.legacyBaseChains()
 	chains = append(chains, legacy...)
 	chains = slices.DeleteFunc(chains, func(c baseChain) bool { return c.hook == input && !here || c.hook == forward && !away })
 	slices.SortStableFunc(chains, func(a, b baseChain) int {
@@ -73,6 +71,9 @@ func (l *look) beyond(ctx context.Context, protocol policy.Protocol, port uint16
 	var texts []string
 	for _, c := range chains {
 		texts = append(texts, c.text)
+	}
+	if unseen != "" {
+		texts = append(texts, "unknown: "+unseen)
 	}
 	return texts, nil
 }
@@ -156,13 +157,12 @@ func hookOf(c *nftables.Chain) (hook, bool) {
 const inetIngress = 5
 
 // legacyBaseChains are those of iptables-legacy: which tables are loaded is all that is known of them, and every table
-// has its fixed hooks.
-func (l *look) legacyBaseChains() ([]baseChain, error) {
-	var found []baseChain
+// has its fixed hooks. unseen says why there may be more.
+func (l *look) legacyBaseChains() (found []baseChain, unseen string) {
 	for _, six := range []bool{false, true} {
 		loaded, err := legacyTables(l.opts.Proc, six)
-		if err != nil {
-			return nil, fmt.Errorf("look for tables of iptables-legacy: %w", err)
+		if err != nil && !legacyHasNone(l.opts.Proc, six, "") {
+			unseen = "chains of iptables-legacy: " + remedied(err)
 		}
 		for _, table := range loaded {
 			for _, c := range legacyHooks(table) {
@@ -171,7 +171,7 @@ func (l *look) legacyBaseChains() ([]baseChain, error) {
 			}
 		}
 	}
-	return found, nil
+	return found, unseen
 }
 
 func legacyHooks(table string) []baseChain {

@@ -1,6 +1,8 @@
 package paths
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -59,4 +61,29 @@ func TestBeyondLegacy(t *testing.T) {
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %v, %v; want %v", got, err, want)
 	}
+}
+
+// Which tables of iptables-legacy there are is for root to list. The chains of nftables are named all the same.
+func TestBeyondWithoutRoot(t *testing.T) {
+	needsSecondUser(t)
+	h := newHost(t)
+	run(t, h, "nft", "table inet filter {\n chain input { type filter hook input priority 0; policy drop; }\n}")
+	f := newTree(t)
+	for _, name := range []string{"ip_tables_names", "ip6_tables_names"} {
+		f.file("thread-self/net/"+name, "filter\n")
+		if err := os.Chmod(filepath.Join(f.dir, "thread-self/net", name), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(filepath.Dir(f.dir), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	chain := "inet filter input (priority 0, policy drop)"
+	seen := asked(t, h, f.dir).Beyond
+	if len(seen) != 2 || seen[0] != chain || !strings.HasPrefix(seen[1], "unknown: chains of iptables-legacy: ") || !strings.Contains(seen[1], "(only root may list its tables: iptables-legacy-save") {
+		t.Errorf("beyond %q; want %q and what is unknown", seen, chain)
+	}
+	// Where no table's module is loaded there is nothing to list.
+	f.file("modules", "ip_tables 1 0 - Live 0x0\nip6_tables 1 0 - Live 0x0\n")
+	wantLines(t, "beyond", asked(t, h, f.dir).Beyond, chain)
 }

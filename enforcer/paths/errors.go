@@ -15,8 +15,13 @@ func vanished(err error) bool {
 // remedied ends an error in what a person can do about it.
 func remedied(err error) string {
 	text := err.Error()
-	if errors.Is(err, fs.ErrPermission) {
-		text += " (needs CAP_NET_ADMIN for rules, CAP_SYS_PTRACE for processes, root for the files of iptables-legacy; see \"capabilities\" in the manual)"
+	switch {
+	case errors.As(err, new(untold)):
+		text += " (needs Linux 5.14 or newer, or CAP_DAC_READ_SEARCH; see \"capabilities\" in the manual)"
+	case errors.As(err, new(rootsAlone)):
+		text += " (only root may list its tables: iptables-legacy-save and ip6tables-legacy-save show what there is)"
+	case errors.Is(err, fs.ErrPermission):
+		text += " (needs CAP_NET_ADMIN for rules, CAP_SYS_PTRACE for processes; see \"capabilities\" in the manual)"
 	}
 	return text
 }

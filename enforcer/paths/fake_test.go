@@ -222,7 +222,7 @@ func TestLegacyWithoutRoot(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			f := newTree(t)
 			f.file("modules", c.modules)
-			if got := legacyCannotTranslate(f.dir, false); got != c.want {
+			if got := legacyHasNone(f.dir, false, "nat"); got != c.want {
 				t.Errorf("got %v; want %v", got, c.want)
 			}
 		})

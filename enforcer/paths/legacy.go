@@ -24,26 +24,35 @@ func legacyTables(proc string, six bool) ([]string, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
+	if errors.Is(err, fs.ErrPermission) {
+		err = rootsAlone{fs.ErrPermission} // the same of both families
+	}
 	return strings.Fields(string(text)), err
 }
 
-// legacyCannotTranslate is asked where the names of the tables are not readable (they are root's alone): where the module
-// for NAT is not loaded there is none. What is part of the kernel itself is not listed among the modules.
-func legacyCannotTranslate(proc string, six bool) bool {
-	tables, nat := "ip_tables ", "iptable_nat "
+// rootsAlone is the refusal of what a daemon without CAP_DAC_READ_SEARCH never sees: root looks by hand.
+type rootsAlone struct{ error }
+
+func (r rootsAlone) Unwrap() error { return r.error }
+
+// legacyHasNone is asked where the names of the tables are not readable (they are root's alone): a table whose module is
+// not loaded is not there. kind is one such as "nat"; "" is any. What is part of the kernel itself is not listed among
+// the modules.
+func legacyHasNone(proc string, six bool, kind string) bool {
+	tables, table := "ip_tables ", "iptable_"+kind
 	if six {
-		tables, nat = "ip6_tables ", "ip6table_nat "
+		tables, table = "ip6_tables ", "ip6table_"+kind
 	}
 	text, err := os.ReadFile(filepath.Join(proc, "modules"))
 	if err != nil {
 		return false
 	}
-	isModule, natLoaded := false, false
+	isModule, loaded := false, false
 	for module := range strings.Lines(string(text)) {
 		isModule = isModule || strings.HasPrefix(module, tables)
-		natLoaded = natLoaded || strings.HasPrefix(module, nat)
+		loaded = loaded || strings.HasPrefix(module, table)
 	}
-	return isModule && !natLoaded
+	return isModule && !loaded
 }
 
 // legacyTranslations are those of iptables-legacy.
@@ -51,7 +60,7 @@ func (l *look) legacyTranslations(ctx context.Context) []translation {
 	var all []translation
 	for _, six := range []bool{false, true} {
 		tables, err := legacyTables(l.opts.Proc, six)
-		if err != nil && !legacyCannotTranslate(l.opts.Proc, six) {
+		if err != nil && !legacyHasNone(l.opts.Proc, six, "nat") {
 			l.problem("look for NAT rules of iptables-legacy", err)
 		}
 		if !slices.Contains(tables, "nat") {

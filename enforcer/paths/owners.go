@@ -18,25 +18,31 @@ const maxDescriptors = 4096
 // as all are found, so the likely ones come first. Its error tells that some could not be looked into.
 func owners(proc string, candidates []process, inodes map[uint64]bool) (map[uint64]process, error) {
 	found := map[uint64]process{}
-	var errs []error
+	var forbidden error
+	told := telling{proc: proc}
 	for _, p := range candidates {
 		if len(found) == len(inodes) {
 			return found, nil
 		}
-		err := eachSocket(filepath.Join(proc, strconv.Itoa(p.pid), "fd"), func(inode uint64) bool {
+		visit := func(inode uint64) bool {
 			if _, known := found[inode]; inodes[inode] && !known {
 				found[inode] = p
 			}
 			return len(found) < len(inodes)
-		})
+		}
+		err := eachSocket(filepath.Join(proc, strconv.Itoa(p.pid), "fd"), visit)
 		if errors.Is(err, fs.ErrPermission) {
-			errs = append(errs, err)
+			err = told.eachSocket(p.pid, err, visit)
+		}
+		if errors.Is(err, fs.ErrPermission) && forbidden == nil {
+			forbidden = err
 		}
 	}
-	if len(errs) > 0 && len(found) < len(inodes) {
-		return found, errs[0]
+	told.postponed(func() bool { return len(found) < len(inodes) })
+	if len(found) == len(inodes) {
+		return found, nil
 	}
-	return found, nil
+	return found, forbidden
 }
 
 // eachSocket calls visit with the inode of every socket of a process, lowest descriptor first, until it returns false.
@@ -72,8 +78,8 @@ func socketInode(link string) (uint64, bool) {
 	return inode, err == nil
 }
 
-// likelyFirst orders processes for owners: those with one of the names, then this one, whose web port is guarded too. The
-// others may hold a hundred thousand sockets, which would all be asked for.
+// likelyFirst orders processes for owners: this one, which holds few and whose web port is guarded too, then those with
+// one of the names. Each of the others may hold a hundred thousand sockets, which would all be asked for.
 func likelyFirst(processes []process, names []string) []process {
 	ordered := slices.Clone(processes)
 	slices.SortStableFunc(ordered, func(a, b process) int { return rank(a, names) - rank(b, names) })
@@ -82,9 +88,9 @@ func likelyFirst(processes []process, names []string) []process {
 
 func rank(p process, names []string) int {
 	switch {
-	case p.named(names):
-		return 0
 	case p.pid == os.Getpid():
+		return 0
+	case p.named(names):
 		return 1
 	}
 	return 2

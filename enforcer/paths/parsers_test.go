@@ -35,7 +35,7 @@ func TestParseSocketsStopsBehindTheListeners(t *testing.T) {
 	}
 }
 
-// Who holds a hundred thousand sockets without a guarded name is asked last.
+// Who holds few is asked first, and who holds a hundred thousand sockets without a guarded name last.
 func TestOwnersAreLookedForWhereTheyAreLikely(t *testing.T) {
 	self := os.Getpid()
 	processes := []process{{pid: 1, name: "holder"}, {pid: self, name: "nakama-warden"}, {pid: self + 1, name: "nakama"}, {pid: self + 2, name: "sh"}}
@@ -43,7 +43,7 @@ func TestOwnersAreLookedForWhereTheyAreLikely(t *testing.T) {
 	for _, p := range likelyFirst(processes, []string{"nakama"}) {
 		order = append(order, p.pid)
 	}
-	if want := []int{self + 1, self, 1, self + 2}; !slices.Equal(order, want) {
+	if want := []int{self, self + 1, 1, self + 2}; !slices.Equal(order, want) {
 		t.Errorf("got %v; want %v", order, want)
 	}
 }

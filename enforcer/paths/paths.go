@@ -8,8 +8,8 @@
 //
 // The cost grows with the number of processes (two small reads each), of links and of NAT rules, and with the number of
 // other namespaces in which a guarded program runs: the kernel walks its table of connections for each. Needs
-// CAP_NET_ADMIN, and CAP_SYS_PTRACE to tell the namespaces and sockets of other users' processes apart; what is lacking
-// becomes a Problem.
+// CAP_NET_ADMIN, and CAP_SYS_PTRACE to tell the namespaces and (from Linux 5.14 on) sockets of other users' processes
+// apart; what is lacking becomes a Problem.
 package paths
 
 import (

@@ -11,7 +11,21 @@ life_after_install() {
 	check "the manual is there" test -s /usr/share/man/man8/nakama-warden.8.gz
 	check "the completion loads" bash -c '. /usr/share/bash-completion/completions/nakama-warden'
 	check "status names three commands to protect this host" three_commands
+	sees_others
 	check "at most 40 MB" small_enough
+}
+
+# sees_others: the files of other users' processes are not the daemon's to read, and it tells of them. The console is root's.
+sees_others() {
+	install -m 755 "$(command -v perl)" /usr/local/bin/nakama
+	systemd-run --quiet --unit=nakama --uid=65534 --setenv=GOMEMLIMIT=77MiB /usr/local/bin/nakama /suite/nakama.pl
+	check "control: the daemon's user may not follow another's descriptors" not as_the_daemon ls "/proc/$(pid_of nakama)/fd"
+	check "a service of another user is found" within 20 told '"program":"nakama","pid":'"$(pid_of nakama),"
+	check "so has a port in other hands" within 20 told '"port":7351,"program":"perl","pid":'"$(pid_of console)"
+	check "GOMEMLIMIT of another user is read" within 20 told '"go_limit_bytes":80740352'
+	check "no note asks for more rights" not told 'CAP_|guessed|not shown'
+	systemctl stop nakama
+	rm /usr/local/bin/nakama
 }
 
 life_under_stress() {
@@ -116,6 +130,12 @@ life_as_configured() {
 	check "exposure at most 1.9" confined
 }
 
+told() { nakama-warden status -o json | grep -E -- "$1"; }
+pid_of() { systemctl show --property=MainPID --value "$1"; }
+as_the_daemon() {
+	setpriv --reuid=nakama-warden --regid=nakama-warden --clear-groups --inh-caps=-all,+sys_ptrace,+net_admin \
+		--ambient-caps=-all,+sys_ptrace,+net_admin --bounding-set=-all,+sys_ptrace,+net_admin "$@"
+}
 socket_kept() { (($(systemctl show --property=NFileDescriptorStore --value nakama-warden) >= 1)); }
 
 three_commands() {

@@ -61,6 +61,7 @@ build() {
 
 arm64() {
 	local deb=nakama-warden_1.0.0-1_arm64.deb rpm=nakama-warden-1.0.0-1.aarch64.rpm
+	local packages=$work/packages-arm64 # with checksums of their own
 	need qemu-aarch64-static qemu-user-static
 	need rpm rpm
 	OUT=$packages PKG_VERSION=1.0.0 packaging/build.sh arm64 >/dev/null

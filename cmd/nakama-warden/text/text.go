@@ -107,11 +107,27 @@ func Explanation(w io.Writer, s Style, e status.Explanation) error {
 	}
 	p.prose(line{lead: "why      ", leadColour: dim, text: e.Reason})
 	p.prose(line{lead: "groups   ", leadColour: dim, text: cmp.Or(strings.Join(e.Groups, ", "), "none")})
-	if len(e.Beyond) > 0 {
+	named, unseen := beyond(e.Beyond)
+	if len(named) > 0 {
 		p.prose(line{lead: "beyond   ", leadColour: dim,
-			text: "other tables are on the way and have a word of their own: " + strings.Join(e.Beyond, ", ")})
+			text: "other tables are on the way and have a word of their own: " + strings.Join(named, ", ")})
+	}
+	for _, what := range unseen {
+		p.prose(line{lead: "beyond   ", leadColour: yellow, text: "there may be more that was not seen, " + what})
 	}
 	return p.flush(w)
+}
+
+// beyond tells the chains that are named from what could not be seen of others.
+func beyond(all []string) (named, unseen []string) {
+	for _, text := range all {
+		if what, unknown := strings.CutPrefix(text, "unknown: "); unknown {
+			unseen = append(unseen, what)
+		} else {
+			named = append(named, text)
+		}
+	}
+	return named, unseen
 }
 
 // Event writes one event: a line, unless the width makes it more.

@@ -121,7 +121,8 @@ func pages() map[string]func(io.Writer, Style) error {
 		},
 		"explained-refused": func(w io.Writer, s Style) error {
 			return Explanation(w, s, status.Explanation{Service: "cockroachdb-sql", Source: "2001:db8:85a3:8d3:1319:8a2e:370:7348", Port: 26257,
-				Reason: "2001:db8:85a3:8d3:1319:8a2e:370:7348 is in none of the groups that may reach cockroachdb-sql: nakama, cockroachdb"})
+				Reason: "2001:db8:85a3:8d3:1319:8a2e:370:7348 is in none of the groups that may reach cockroachdb-sql: nakama, cockroachdb",
+				Beyond: []string{"unknown: chains of iptables-legacy: permission denied"}})
 		},
 		"events": func(w io.Writer, s Style) error {
 			return errors.Join(

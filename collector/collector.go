@@ -2,7 +2,7 @@
 //
 // What is dear is done seldom and what is done every second is cheap. Finding processes, reading limits and asking
 // applications take milliseconds and happen every ten or fifteen seconds, beside the tick. Counting connections exactly
-// walks the kernel's table and happens every max(10 s, cost/0.002); in between the count follows the number of
+// walks the kernel's table and happens every max(10 s, cost/0.001); in between the count follows the number of
 // descriptors, whose difference to the connections was learned at the last exact count (facts: connections and memory,
 // "the cheap way that stays exact").
 package collector

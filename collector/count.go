@@ -11,9 +11,9 @@ import (
 
 const (
 	// exactAtLeast and exactShare: an exact count costs more the more sockets the machine has. It runs every
-	// max(10 s, cost/0.002), so that it never takes more than 0.2 % of a core (facts: connections and memory).
+	// max(10 s, cost/0.001), so that it never takes more than 0.1 % of a core: a third of what the whole daemon may.
 	exactAtLeast = 10 * time.Second
-	exactShare   = 0.002
+	exactShare   = 0.001
 )
 
 // How a port's connections were found.

@@ -127,12 +127,12 @@ func TestShared(t *testing.T) {
 		want        says
 		looks       int
 	}{
-		{"own descriptors tell", true, 2 * time.Millisecond, 2 * time.Second, vital{163, 900, true}, says{130, howDerived}, 1},
-		{"nothing changed", false, 2 * time.Millisecond, 2 * time.Second, vital{163, 500, true}, says{100, howLast}, 1},
-		{"changed, and a count is too dear yet", false, 2 * time.Millisecond, 900 * time.Millisecond, vital{133, 900, true}, says{100, howLast}, 1},
-		{"changed", false, 2 * time.Millisecond, time.Second, vital{133, 900, true}, says{107, howExact}, 2},
-		{"nothing cheap", false, 2 * time.Millisecond, 2 * time.Second, vital{}, says{100, howLast}, 1},
-		{"changed, dear", false, 100 * time.Millisecond, 49 * time.Second, vital{133, 900, true}, says{100, howLast}, 1},
+		{"own descriptors tell", true, time.Millisecond, 2 * time.Second, vital{163, 900, true}, says{130, howDerived}, 1},
+		{"nothing changed", false, time.Millisecond, 2 * time.Second, vital{163, 500, true}, says{100, howLast}, 1},
+		{"changed, and a count is too dear yet", false, time.Millisecond, 900 * time.Millisecond, vital{133, 900, true}, says{100, howLast}, 1},
+		{"changed", false, time.Millisecond, time.Second, vital{133, 900, true}, says{107, howExact}, 2},
+		{"nothing cheap", false, time.Millisecond, 2 * time.Second, vital{}, says{100, howLast}, 1},
+		{"changed, dear", false, 100 * time.Millisecond, 99 * time.Second, vital{133, 900, true}, says{100, howLast}, 1},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -200,8 +200,8 @@ func TestWhenToCountExactly(t *testing.T) {
 	}{
 		{"too early", ms, 9999 * ms, 1},
 		{"after ten seconds", ms, 10 * time.Second, 2},
-		{"dear, too early", 100 * ms, 49 * time.Second, 1}, // 100 ms / 0.002
-		{"dear", 100 * ms, 50 * time.Second, 2},
+		{"dear, too early", 100 * ms, 99 * time.Second, 1}, // 100 ms / 0.001
+		{"dear", 100 * ms, 100 * time.Second, 2},
 		{"the clock was set back", ms, -time.Hour, 2},
 	}
 	for _, test := range tests {

@@ -80,6 +80,13 @@ func (d *disk) entries() (n int) {
 	return n
 }
 
+// read is how often was written so far, and the value at a place.
+func (d *disk) read(at place) (writes int, value string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.writes, d.values[at]
+}
+
 func (d *disk) setGate(gate chan struct{}) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -25,6 +25,7 @@ type received struct {
 // server is a push endpoint that takes what it is sent, or does what it was told instead.
 type server struct {
 	*httptest.Server
+	came  chan struct{} // a request came; one at most is noted
 	taken chan struct{} // a request was answered; one at most is noted
 
 	mu       sync.Mutex // guards what follows
@@ -36,21 +37,26 @@ type server struct {
 }
 
 func newServer(t testing.TB) *server {
-	s := &server{taken: make(chan struct{}, 1)}
+	s := &server{came: make(chan struct{}, 1), taken: make(chan struct{}, 1)}
 	s.Server = httptest.NewServer(s)
 	t.Cleanup(s.Close)
 	return s
 }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	note(s.came)
 	status := s.take(r)
 	if status != 0 {
 		http.Error(w, "told to\x1b[31m refuse", status)
 	} else {
 		w.WriteHeader(http.StatusNoContent)
 	}
+	note(s.taken)
+}
+
+func note(what chan<- struct{}) {
 	select {
-	case s.taken <- struct{}{}:
+	case what <- struct{}{}:
 	default:
 	}
 }

@@ -26,16 +26,10 @@ func TestAStopKeepsItsDeadline(t *testing.T) {
 			t.Parallel()
 			s, r := newServer(t), newRig(t, store.Options{})
 			prepare(t, s)
-			came := make(chan struct{}, 100)
-			s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
-				if state == http.StateActive {
-					came <- struct{}{}
-				}
-			}
 			r.pace = DefaultPace()
 			r.happen(status.KindDrift, 1, 100)
 			_, stop := r.run(targetOf(s))
-			<-came
+			<-s.came
 			wantQuick(t, stop())
 			if taken, _ := s.count(); r.cursor() != uint64(taken) {
 				t.Errorf("the cursor is %d, and %d events were taken", r.cursor(), taken)

@@ -76,11 +76,12 @@ func (s *stage) run(config string) {
 }
 
 // watch starts Prometheus with what the program exports. It looks for targets and Alertmanagers every 5 s, so that is how long
-// it takes to see the daemon.
+// it takes to see the daemon. A scrape that takes longer than the interval fails, and ends every alert: a second is enough on a
+// machine that does other things too.
 func (s *stage) watch() {
 	s.t.Helper()
 	s.write("rules.yml", string(s.warden("export", "rules")))
-	s.write("prometheus.yml", `global: {scrape_interval: 500ms, evaluation_interval: 250ms}
+	s.write("prometheus.yml", `global: {scrape_interval: 1s, evaluation_interval: 250ms}
 rule_files: [rules.yml]
 alerting: {alertmanagers: [{static_configs: [{targets: ["`+alertmanagerAt+`"]}]}]}
 `+string(s.warden("export", "scrape-config")))

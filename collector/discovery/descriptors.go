@@ -1,25 +1,25 @@
 package discovery
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"slices"
-	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nakama-warden/nakama-warden/procfs"
 )
 
 // heldBy leaves of the listeners those that the process holds. Its descriptors may be tens of thousands, so they are
 // walked only when a listener is there that was not at the last look.
-func (p *pass) heldBy(c process, m *memory, all []listener) []listener {
+func (p *pass) heldBy(c process, m *memory, all []procfs.Socket) []procfs.Socket {
 	unknown := map[uint64]bool{}
 	for _, l := range all {
-		if _, known := m.holds[l.inode]; !known {
-			unknown[l.inode] = true
+		if _, known := m.holds[l.Inode]; !known {
+			unknown[l.Inode] = true
 		}
 	}
 	if len(unknown) > 0 {
@@ -35,10 +35,10 @@ func (p *pass) heldBy(c process, m *memory, all []listener) []listener {
 		}
 	}
 	holds := make(map[uint64]bool, len(all))
-	var mine []listener
+	var mine []procfs.Socket
 	for _, l := range all {
-		holds[l.inode] = m.holds[l.inode]
-		if holds[l.inode] {
+		holds[l.Inode] = m.holds[l.Inode]
+		if holds[l.Inode] {
 			mine = append(mine, l)
 		}
 	}
@@ -48,7 +48,7 @@ func (p *pass) heldBy(c process, m *memory, all []listener) []listener {
 
 // likelyHeldBy is the best guess where the descriptors may not be seen: the listeners of the same user on the ports that
 // such a program uses.
-func (p *pass) likelyHeldBy(c process, m *memory, all []listener, why error) []listener {
+func (p *pass) likelyHeldBy(c process, m *memory, all []procfs.Socket, why error) []procfs.Socket {
 	var about unix.Stat_t
 	if err := unix.Stat(p.path(c.pid, ""), &about); err != nil {
 		return nil
@@ -57,8 +57,8 @@ func (p *pass) likelyHeldBy(c process, m *memory, all []listener, why error) []l
 	if role(c.program) == RoleNakama {
 		ports = m.settings.ports()
 	}
-	mine := slices.DeleteFunc(slices.Clone(all), func(l listener) bool {
-		return l.user != about.Uid || !slices.Contains(ports, l.addr.Port())
+	mine := slices.DeleteFunc(slices.Clone(all), func(l procfs.Socket) bool {
+		return l.User != about.Uid || !slices.Contains(ports, l.Addr.Port())
 	})
 	if len(mine) > 0 {
 		p.problem(fmt.Errorf("the descriptors of %s (process %d) are not shown, so that its listeners are guessed by user and port: %w",
@@ -78,7 +78,7 @@ func (f *Finder) heldSockets(pid int, wanted map[uint64]bool) (map[uint64]bool, 
 	}
 	sockets, told := f.socketMount()
 	if !told {
-		return nil, f.forbidden(pid, err)
+		return nil, procfs.Forbidden(f.opts.Proc, pid, err)
 	}
 	return f.toldSockets(pid, sockets, wanted)
 }
@@ -99,7 +99,7 @@ func linkedSockets(dir string, wanted map[uint64]bool) (map[uint64]bool, error) 
 			if err != nil {
 				continue // closed meanwhile
 			}
-			if inode, ok := socketInode(buffer[:n]); ok && wanted[inode] {
+			if inode, ok := procfs.SocketInode(buffer[:n]); ok && wanted[inode] {
 				held[inode] = true
 			}
 		}
@@ -110,14 +110,4 @@ func linkedSockets(dir string, wanted map[uint64]bool) (map[uint64]bool, error) 
 			return nil, err
 		}
 	}
-}
-
-// socketInode reads "socket:[12345]".
-func socketInode(link []byte) (uint64, bool) {
-	number, isSocket := bytes.CutPrefix(link, []byte("socket:["))
-	if !isSocket {
-		return 0, false
-	}
-	inode, err := strconv.ParseUint(string(bytes.TrimSuffix(number, []byte("]"))), 10, 64)
-	return inode, err == nil
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nakama-warden/nakama-warden/procfs"
 )
 
 // fake is a Finder of a fake /proc.
@@ -139,9 +141,11 @@ func TestGuess(t *testing.T) {
 	f := newTree(t)
 	f.process(20, "nakama", "own")
 	user := uint32(os.Getuid())
-	mine := listener{netip.MustParseAddrPort("[::]:7350"), 1, user}
-	metrics := listener{netip.MustParseAddrPort("[::]:9100"), 2, user}
-	all := []listener{mine, metrics, {netip.MustParseAddrPort("[::]:7351"), 3, user + 1}, {netip.MustParseAddrPort("[::]:22"), 4, user}}
+	heard := func(address string, inode uint64, user uint32) procfs.Socket {
+		return procfs.Socket{Addr: netip.MustParseAddrPort(address), Inode: inode, User: user}
+	}
+	mine, metrics := heard("[::]:7350", 1, user), heard("[::]:9100", 2, user)
+	all := []procfs.Socket{mine, metrics, heard("[::]:7351", 3, user+1), heard("[::]:22", 4, user)}
 	p, err := f.finder().begin()
 	if err != nil {
 		t.Fatal(err)
@@ -149,54 +153,10 @@ func TestGuess(t *testing.T) {
 	m := &memory{settings: defaultSettings()}
 	m.settings.metrics = 9100
 	got := p.likelyHeldBy(process{20, "nakama"}, m, all, fs.ErrPermission)
-	if !slices.Equal(got, []listener{mine, metrics}) || len(p.problems) != 1 {
+	if !slices.Equal(got, []procfs.Socket{mine, metrics}) || len(p.problems) != 1 {
 		t.Errorf("got %v, problems %q", got, p.problems)
 	}
 	if got := p.likelyHeldBy(process{20, "cockroach"}, m, all, fs.ErrPermission); len(got) > 0 || len(p.problems) != 1 {
 		t.Errorf("got %v, problems %q", got, p.problems)
-	}
-}
-
-func TestParseTable(t *testing.T) {
-	text := tableHeading +
-		"   0: 0100007F:1CB7 00000000:0000 0A 00000000:00000000 00:00000000 00000000   101        0 4711 1 0 100 0 0 10 0\n" +
-		"   1: 00000000000000000000000001000000:1CB6 00000000000000000000000000000000:0000 0A 0:0 00:0 0 0 0 4712 1\n" +
-		"   2: 0100007F:1CB6 0100007F:9999 01 00000000:00000000 00:00000000 00000000     0        0 5 1 0\n" +
-		"nonsense that is not reached\n"
-	got, err := parseTable(strings.NewReader(text))
-	want := []listener{
-		{netip.MustParseAddrPort("127.0.0.1:7351"), 4711, 101},
-		{netip.MustParseAddrPort("[::1]:7350"), 4712, 0},
-	}
-	if err != nil || !slices.Equal(got, want) {
-		t.Errorf("got %v, %v; want %v", got, err, want)
-	}
-	for _, bad := range []string{"x\n", strings.Replace(text, "1CB7", "1CB77", 1), strings.Replace(text, "0100007F", "01", 1), strings.Replace(text, "4711", "-1", 1)} {
-		if got, err := parseTable(strings.NewReader(tableHeading + bad)); err == nil && !strings.HasPrefix(bad, "  sl") {
-			t.Errorf("%q: %v", bad, got)
-		}
-	}
-}
-
-// Both ways to list listeners say the same.
-func TestAskedAndRead(t *testing.T) {
-	server{name: "other", listen: "[::]:7001 127.0.0.1:7002 [::1]:7003"}.start(t, nil)
-	p, err := New(Options{}).begin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	asked, err := p.askListeners(p.own, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	read, err := readListeners("/proc/thread-self/net")
-	if err != nil {
-		t.Fatal(err)
-	}
-	order := func(a, b listener) int { return int(a.inode) - int(b.inode) }
-	slices.SortFunc(asked, order)
-	slices.SortFunc(read, order)
-	if len(asked) != 3 || !slices.Equal(asked, read) {
-		t.Errorf("asked %v\nread %v", asked, read)
 	}
 }

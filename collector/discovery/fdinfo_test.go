@@ -2,9 +2,7 @@ package discovery
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -128,52 +126,9 @@ func TestUntold(t *testing.T) {
 	if mount, told := f.finder().socketMount(); told {
 		t.Errorf("sockets are on mount %d of a /proc without them", mount)
 	}
-	f.process(20, "nakama", "own") // may be looked into
-	for pid, want := range map[int]bool{20: true, 21: false} {
-		if err := f.finder().forbidden(pid, fs.ErrPermission); errors.As(err, new(untold)) != want || !errors.Is(err, fs.ErrPermission) {
-			t.Errorf("process %d: %v; want the kernel's age for it: %v", pid, err, want)
-		}
-	}
 	finder := New(Options{})
 	mount, told := finder.socketMount()
 	if !told || mount == 0 || finder.sockets != mount {
 		t.Errorf("sockets are on mount %d, %v", mount, told)
 	}
-}
-
-func TestParseDescriptor(t *testing.T) {
-	for text, want := range map[string]struct {
-		descriptor
-		ok bool
-	}{
-		"pos:\t0\nflags:\t02000002\nmnt_id:\t10\nino:\t4711\n":                 {descriptor{10, 4711}, true},
-		"mnt_id:\t10\nino:\t4711\neventfd-count:                0\nino:\t12\n": {descriptor{10, 4711}, true},
-		"pos:\t0\nflags:\t02000002\nmnt_id:\t10\n":                             {}, // before Linux 5.14
-		"mnt_id:\t10\nino:\t47":                                                {}, // cut off
-		"mnt_id:\t10\nino:\t-1\n":                                              {},
-		"mnt_id: 10\nino:\t4711\n":                                             {},
-		"tfd: 1 mnt_id:\t10\nino:\t1\n":                                        {},
-		"":                                                                     {},
-	} {
-		if got, ok := parseDescriptor([]byte(text)); ok != want.ok || ok && got != want.descriptor {
-			t.Errorf("%q: %+v, %v; want %+v", text, got, ok, want)
-		}
-	}
-}
-
-// What follows the lines that count, or comes cut off, changes nothing.
-func FuzzParseDescriptor(f *testing.F) {
-	f.Add(uint64(10), uint64(4711), "tfd:        9 events:       19\n", uint8(40))
-	f.Add(uint64(0), uint64(1<<64-1), "ino:\t5\nmnt_id:\t6\n", uint8(0))
-	f.Fuzz(func(t *testing.T, mount, inode uint64, rest string, cut uint8) {
-		text := fmt.Sprintf("pos:\t0\nflags:\t02\nmnt_id:\t%d\nino:\t%d\n", mount, inode)
-		want := descriptor{mount, inode}
-		if got, ok := parseDescriptor([]byte(text + rest)); !ok || got != want {
-			t.Errorf("%q: %+v, %v; want %+v", text+rest, got, ok, want)
-		}
-		if got, ok := parseDescriptor([]byte(text[:min(int(cut), len(text)-1)])); ok {
-			t.Errorf("%q cut at %d: %+v", text, cut, got)
-		}
-		_, _ = parseDescriptor([]byte(rest))
-	})
 }

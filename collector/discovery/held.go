@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+
+	"github.com/nakama-warden/nakama-warden/procfs"
 )
 
 // Guarded is a port of a service and the program that it is for.
@@ -50,8 +52,8 @@ func (f *Finder) HeldByOther(ctx context.Context, guarded []Guarded) ([]Holder, 
 		}
 		programs = append(programs, clip(g.Program))
 		for _, l := range heard {
-			if l.addr.Port() == g.Port {
-				wanted[l.inode] = true
+			if l.Addr.Port() == g.Port {
+				wanted[l.Inode] = true
 			}
 		}
 	}
@@ -63,11 +65,11 @@ func (f *Finder) HeldByOther(ctx context.Context, guarded []Guarded) ([]Holder, 
 	return found, slices.Compact(p.problems), nil
 }
 
-func (p *pass) ownListeners() ([]listener, error) {
+func (p *pass) ownListeners() ([]procfs.Socket, error) {
 	if found, err := p.askListeners(p.own, 0); err == nil {
 		return found, nil
 	}
-	return readListeners(p.opts.Proc + "/thread-self/net")
+	return procfs.ReadSockets(p.opts.Proc+"/thread-self/net", procfs.TCP)
 }
 
 // findHolders fills in who holds the sockets. As long as they and their holders stay, nothing is walked.
@@ -75,7 +77,7 @@ func (p *pass) findHolders(ctx context.Context, wanted map[uint64]bool, programs
 	unknown := map[uint64]bool{}
 	for inode := range wanted {
 		who, known := p.holders[inode]
-		if s, err := p.readStat(who.pid); !known || who.unseen == nil && (err != nil || s.started != who.started) {
+		if s, err := p.readStat(who.pid); !known || who.unseen == nil && (err != nil || s.Started != who.started) {
 			unknown[inode] = true
 		}
 	}
@@ -119,7 +121,7 @@ func (p *pass) search(candidate process, unknown map[uint64]bool) error {
 	}
 	held, err := p.heldSockets(candidate.pid, unknown)
 	for inode := range held {
-		p.holders[inode] = holder{process: candidate, started: s.started}
+		p.holders[inode] = holder{process: candidate, started: s.Started}
 		delete(unknown, inode)
 	}
 	return err
@@ -140,14 +142,14 @@ func (p *pass) likelyFirst(programs []string) ([]process, error) {
 }
 
 // othersOn names the holders that are not the program that a port is for.
-func (p *pass) othersOn(guarded []Guarded, heard []listener) []Holder {
+func (p *pass) othersOn(guarded []Guarded, heard []procfs.Socket) []Holder {
 	var found []Holder
 	for _, g := range guarded {
 		for _, l := range heard {
-			if g.Program == "" || l.addr.Port() != g.Port {
+			if g.Program == "" || l.Addr.Port() != g.Port {
 				continue
 			}
-			switch who, known := p.holders[l.inode]; {
+			switch who, known := p.holders[l.Inode]; {
 			case !known:
 				p.problem(fmt.Errorf("port %d is listened on by no process", g.Port)) // by the kernel, or whoever has just begun
 			case who.unseen != nil:
@@ -170,4 +172,4 @@ func forwarders() []string {
 }
 
 // clip shortens a program's name as the kernel does.
-func clip(program string) string { return program[:min(len(program), maxName)] }
+func clip(program string) string { return program[:min(len(program), procfs.MaxName)] }

@@ -11,13 +11,15 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nakama-warden/nakama-warden/procfs"
 )
 
 // pass is one look at the host.
 type pass struct {
 	*Finder
 	own      network
-	tables   map[uint64][]listener // of the namespaces seen so far, by network.table
+	tables   map[uint64][]procfs.Socket // of the namespaces seen so far, by network.table
 	problems []string
 }
 
@@ -50,7 +52,7 @@ func (f *Finder) begin() (*pass, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &pass{Finder: f, own: own, tables: map[uint64][]listener{}}, nil
+	return &pass{Finder: f, own: own, tables: map[uint64][]procfs.Socket{}}, nil
 }
 
 // candidates are the processes that have the name of a service.
@@ -82,9 +84,9 @@ func (p *pass) look(c process) (service, error) {
 	}
 	s := service{Found: Found{
 		Role: role(c.program), Program: c.program, PID: c.pid,
-		StartTicks: before.started, Started: p.opts.Booted.Add(time.Duration(before.started) * tick),
+		StartTicks: before.Started, Started: p.opts.Booted.Add(time.Duration(before.Started) * tick),
 	}}
-	m, err := p.recall(c, before.started)
+	m, err := p.recall(c, before.Started)
 	if err != nil {
 		return service{}, err
 	}
@@ -98,7 +100,7 @@ func (p *pass) look(c process) (service, error) {
 	}
 	heard = p.heldBy(c, m, heard)
 	after, err := p.readStat(c.pid)
-	if err != nil || after != before || after.program != c.program {
+	if err != nil || after.Started != before.Started || after.Name != before.Name || after.Name != c.program {
 		delete(p.tables, net.table)
 		delete(p.known, c.pid)
 		return service{}, cmp.Or(err, fs.ErrNotExist)
@@ -116,11 +118,11 @@ func (p *pass) look(c process) (service, error) {
 }
 
 // hears files the listeners of the service.
-func (s *service) hears(heard []listener) {
+func (s *service) hears(heard []procfs.Socket) {
 	for _, l := range heard {
-		s.inodes = append(s.inodes, l.inode)
-		s.Addr = append(s.Addr, l.addr)
-		s.Listens = append(s.Listens, l.addr.Port())
+		s.inodes = append(s.inodes, l.Inode)
+		s.Addr = append(s.Addr, l.Addr)
+		s.Listens = append(s.Listens, l.Addr.Port())
 	}
 	slices.Sort(s.Listens)
 	s.Listens = slices.Compact(s.Listens)
@@ -190,7 +192,7 @@ func remedied(err error) string {
 	switch {
 	case errors.As(err, new(protected)):
 		needs = "CAP_DAC_READ_SEARCH"
-	case errors.As(err, new(untold)):
+	case errors.As(err, new(procfs.Untold)):
 		needs = "Linux 5.14 or newer, or CAP_DAC_READ_SEARCH"
 	}
 	return err.Error() + ": needs " + needs + ` (run as root, or see "capabilities" in the manual)`

@@ -80,7 +80,7 @@ func TestBooted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if age := now.Sub(booted.Add(time.Duration(self.started) * tick)); age < -tick || age > time.Hour {
+	if age := now.Sub(booted.Add(time.Duration(self.Started) * tick)); age < -tick || age > time.Hour {
 		t.Errorf("this process is %v old", age)
 	}
 }

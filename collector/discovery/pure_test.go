@@ -77,56 +77,6 @@ func FuzzUnit(f *testing.F) {
 	})
 }
 
-func TestParseStat(t *testing.T) {
-	for line, want := range map[string]stat{
-		statLine(17, "nakama", 4711): {"nakama", 4711},
-		statLine(17, "a) R (b c", 5): {"a) R (b c", 5},
-		"17 (nakama) S 1":            {},
-		"":                           {},
-		")(":                         {},
-		strings.Replace(statLine(17, "nakama", 4711), "4711", "-1", 1): {},
-	} {
-		got, ok := parseStat([]byte(line))
-		if !ok {
-			got = stat{}
-		}
-		if got != want || ok != (want.program != "") {
-			t.Errorf("%q: %v, %v; want %v", line, got, ok, want)
-		}
-	}
-}
-
-func FuzzParseStat(f *testing.F) {
-	f.Add(statLine(17, "nakama", 4711))
-	f.Add(statLine(1, ") (", 1))
-	f.Fuzz(func(t *testing.T, line string) {
-		if s, ok := parseStat([]byte(line)); ok && !strings.Contains(line, "("+s.program+")") {
-			t.Errorf("%q: %q", line, s.program)
-		}
-	})
-}
-
-func FuzzParseTable(f *testing.F) {
-	f.Add(tableHeading + line(7350, 4711))
-	f.Fuzz(func(t *testing.T, text string) {
-		found, _ := parseTable(strings.NewReader(text))
-		for _, l := range found {
-			if !l.addr.IsValid() {
-				t.Errorf("%q: %v", text, l)
-			}
-		}
-	})
-}
-
-func FuzzParseAnswer(f *testing.F) {
-	f.Add(make([]byte, answerSize))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if l, err := parseAnswer(data); err == nil && !l.addr.IsValid() {
-			t.Errorf("%x: %v", data, l)
-		}
-	})
-}
-
 func TestArguments(t *testing.T) {
 	a := parseArguments("nakama\x00-config\x00a.yml\x00--config=b.yml\x00--logger.stdout\x00--console.password=secret\x00--config\x00")
 	if got := a.flag("config"); !slices.Equal(got, []string{"a.yml", "b.yml"}) {

@@ -3,12 +3,15 @@ package discovery
 import (
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nakama-warden/nakama-warden/procfs"
 )
 
 func TestSettings(t *testing.T) {
@@ -103,7 +106,7 @@ func FuzzMergeFile(f *testing.F) {
 func TestRemedied(t *testing.T) {
 	for want, err := range map[string]error{
 		"CAP_SYS_PTRACE":      fmt.Errorf("read the settings: %w", fs.ErrPermission),
-		"Linux 5.14":          fmt.Errorf("guessed: %w", untold{fs.ErrPermission}),
+		"Linux 5.14":          fmt.Errorf("guessed: %w", procfs.Forbidden("/proc", os.Getpid(), fs.ErrPermission)),
 		"CAP_DAC_READ_SEARCH": fmt.Errorf("read the settings: %w", protected{fs.ErrPermission}),
 	} {
 		if got := remedied(err); !strings.Contains(got, "needs "+want+" ") {

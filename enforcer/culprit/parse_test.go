@@ -49,24 +49,6 @@ func TestParseEvent(t *testing.T) {
 	}
 }
 
-func TestParseStat(t *testing.T) {
-	const rest = " S 12 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 98765 1 2 3\n"
-	for line, want := range map[string]stat{
-		"34 (nft)" + rest:         {"nft", 12, 98765},
-		"34 (a) R 1 (b c)" + rest: {"a) R 1 (b c", 12, 98765},
-		"34 ()" + rest:            {"", 12, 98765},
-		"34 (nft) S 12 1 1":       {},
-		"34 nft" + rest:           {},
-		"34 )nft(" + rest:         {},
-		"":                        {},
-		"34 (nft) S x" + rest:     {},
-	} {
-		if got, ok := parseStat([]byte(line)); ok != (want.started > 0) || ok && got != want {
-			t.Errorf("%q: got %+v, %v; want %+v", line, got, ok, want)
-		}
-	}
-}
-
 func TestParseStatus(t *testing.T) {
 	for text, want := range map[string]struct {
 		pid int
@@ -174,15 +156,12 @@ func FuzzParseEvent(f *testing.F) {
 }
 
 func FuzzProc(f *testing.F) {
-	for _, name := range []string{"stat", "status"} {
-		text, err := os.ReadFile("/proc/self/" + name)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(text)
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		f.Fatal(err)
 	}
+	f.Add(text)
 	f.Fuzz(func(t *testing.T, text []byte) {
-		parseStat(text)
 		parseStatus(text)
 		if got := clean(string(text)); len(got) > textMost || !utf8.ValidString(got) {
 			t.Errorf("clean: %q", got)

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nakama-warden/nakama-warden/procfs"
 )
 
 // tick is the unit of a process's start in /proc/PID/stat: USER_HZ is 100 wherever Go runs.
@@ -47,20 +49,20 @@ func readProcess(pid int) (process, error) {
 	var p process
 	var buffer [1024]byte
 	// The command line goes first, as it is gone as soon as the process has ended.
-	if text, err := readFile(dir, "cmdline", buffer[:]); err == nil {
+	if text, err := procfs.ReadSmall(dir, "cmdline", buffer[:]); err == nil {
 		argv0, _, _ := bytes.Cut(text, []byte{0})
 		p.argv0 = string(argv0[:min(len(argv0), textMost)])
 	}
-	text, err := readFile(dir, "stat", buffer[:])
+	text, err := procfs.ReadSmall(dir, "stat", buffer[:])
 	if err != nil {
 		return process{}, err
 	}
-	s, ok := parseStat(text)
+	s, ok := procfs.ParseStat(text)
 	if !ok {
 		return process{}, errUnreadable
 	}
-	p.comm, p.started = s.comm, s.started
-	if text, err = readFile(dir, "status", buffer[:]); err != nil {
+	p.comm, p.started = s.Name, s.Started
+	if text, err = procfs.ReadSmall(dir, "status", buffer[:]); err != nil {
 		return process{}, err
 	}
 	if p.pid, p.uid, ok = parseStatus(text); !ok {
@@ -71,68 +73,25 @@ func readProcess(pid int) (process, error) {
 }
 
 // readParent names a parent only if it is older than its child: else it is another that has its number.
-func readParent(child stat, buffer []byte) (name string, pid int) {
-	dir, err := openProcess(child.parentPID)
+func readParent(child procfs.Stat, buffer []byte) (name string, pid int) {
+	dir, err := openProcess(child.Parent)
 	if err != nil {
 		return "", 0
 	}
 	defer unix.Close(dir)
-	text, err := readFile(dir, "stat", buffer)
+	text, err := procfs.ReadSmall(dir, "stat", buffer)
 	if err != nil {
 		return "", 0
 	}
-	s, ok := parseStat(text)
-	if !ok || s.started > child.started {
+	s, ok := procfs.ParseStat(text)
+	if !ok || s.Started > child.Started {
 		return "", 0
 	}
-	return s.comm, child.parentPID
+	return s.Name, child.Parent
 }
 
 func openProcess(pid int) (dir int, err error) {
 	return unix.Open("/proc/"+strconv.Itoa(pid), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-}
-
-// readFile reads the beginning of a file, as far as the buffer goes.
-func readFile(dir int, name string, buffer []byte) ([]byte, error) {
-	fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer unix.Close(fd)
-	n, err := unix.Read(fd, buffer)
-	if err != nil {
-		return nil, err
-	}
-	return buffer[:n], nil
-}
-
-// stat is what is needed of /proc/PID/stat.
-type stat struct {
-	comm      string
-	parentPID int
-	started   uint64
-}
-
-// The places of fields in /proc/PID/stat, counted from the one after the name (proc_pid_stat(5) counts that as 3).
-const (
-	statParent  = 4 - 3
-	statStarted = 22 - 3
-)
-
-// parseStat reads a line such as "17 (nft) R 1 …". The name may itself hold spaces and parentheses. The kernel writes a
-// line break or backslash in it as an escape: such a name equals no announced one, and is not trusted.
-func parseStat(line []byte) (stat, bool) {
-	opening, closing := bytes.IndexByte(line, '('), bytes.LastIndexByte(line, ')')
-	if opening < 0 || closing < opening {
-		return stat{}, false
-	}
-	fields := bytes.Fields(line[closing+1:])
-	if len(fields) <= statStarted {
-		return stat{}, false
-	}
-	parent, err := strconv.Atoi(string(fields[statParent]))
-	started, err2 := strconv.ParseUint(string(fields[statStarted]), 10, 64)
-	return stat{string(line[opening+1 : closing]), parent, started}, errors.Join(err, err2) == nil
 }
 
 // parseStatus finds the process of a thread and its real user in /proc/PID/status.

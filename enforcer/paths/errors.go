@@ -5,6 +5,8 @@ import (
 	"io/fs"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nakama-warden/nakama-warden/procfs"
 )
 
 // vanished says that a process or namespace ended while it was looked at, which is no problem.
@@ -16,7 +18,7 @@ func vanished(err error) bool {
 func remedied(err error) string {
 	text := err.Error()
 	switch {
-	case errors.As(err, new(untold)):
+	case errors.As(err, new(procfs.Untold)):
 		text += " (needs Linux 5.14 or newer, or CAP_DAC_READ_SEARCH; see \"capabilities\" in the manual)"
 	case errors.As(err, new(rootsAlone)):
 		text += " (only root may list its tables: iptables-legacy-save and ip6tables-legacy-save show what there is)"

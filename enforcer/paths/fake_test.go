@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/nakama-warden/nakama-warden/enforcer/policy"
+	"github.com/nakama-warden/nakama-warden/procfs"
 	"github.com/nakama-warden/nakama-warden/test/lab"
 )
 
@@ -89,7 +90,7 @@ func (f fakeHost) onBridge(netip.Addr) (bool, error) { return false, nil }
 func (f fakeHost) listeners(protocol policy.Protocol) ([]socket, error) {
 	var all []socket
 	for _, port := range f.open {
-		all = append(all, socket{protocol, netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(port)), uint64(port)})
+		all = append(all, socket{procfs.Socket{Addr: netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(port)), Inode: uint64(port)}, protocol})
 	}
 	return all, nil
 }

@@ -159,19 +159,3 @@ func TestUntold(t *testing.T) {
 		t.Error("the kernel's own /proc tells nothing of a socket")
 	}
 }
-
-// What follows the lines that count, or comes cut off, changes nothing.
-func FuzzParseDescriptor(f *testing.F) {
-	f.Add(uint64(10), uint64(4711), "tfd:        9 events:       19\n", uint8(40))
-	f.Add(uint64(0), uint64(1<<64-1), "ino:\t5\nmnt_id:\t6\n", uint8(0))
-	f.Fuzz(func(t *testing.T, mount, inode uint64, rest string, cut uint8) {
-		text := fmt.Sprintf("pos:\t0\nflags:\t02\nmnt_id:\t%d\nino:\t%d\n", mount, inode)
-		if m, i, ok := parseDescriptor([]byte(text + rest)); !ok || m != mount || i != inode {
-			t.Errorf("%q: %d, %d, %v", text+rest, m, i, ok)
-		}
-		if m, i, ok := parseDescriptor([]byte(text[:min(int(cut), len(text)-1)])); ok {
-			t.Errorf("%q cut at %d: %d, %d", text, cut, m, i)
-		}
-		_, _, _ = parseDescriptor([]byte(rest))
-	})
-}

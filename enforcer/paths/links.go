@@ -90,7 +90,9 @@ func (k *kernelHost) links() ([]link, error) {
 	return links, nil
 }
 
-func (k *kernelHost) listeners(protocol policy.Protocol) ([]socket, error) { return diagnose(protocol) }
+func (k *kernelHost) listeners(protocol policy.Protocol) ([]socket, error) {
+	return askSockets(protocol)
+}
 
 func (k *kernelHost) addresses() ([]netip.Addr, error) {
 	found, err := k.routes.AddrList(nil, vnetlink.FAMILY_ALL)

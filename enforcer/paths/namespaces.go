@@ -164,7 +164,7 @@ func (l *look) guardsPort(s socket) bool {
 	return slices.ContainsFunc(l.guarded, s.isOn)
 }
 
-func (s socket) isOn(g Guarded) bool { return s.protocol == g.Protocol && s.addr.Port() == g.Port }
+func (s socket) isOn(g Guarded) bool { return s.protocol == g.Protocol && s.Addr.Port() == g.Port }
 
 // assign tells whose the listeners on guarded ports are. In this host's own namespace every process may turn out to be
 // the one; elsewhere only those with the right name are worth a look.
@@ -175,7 +175,7 @@ func (l *look) assign(n *namespace) {
 		names = append(names, g.Processes...)
 		for _, s := range n.sockets {
 			if s.isOn(g) {
-				inodes[s.inode] = true
+				inodes[s.Inode] = true
 			}
 		}
 	}
@@ -196,7 +196,7 @@ func (l *look) assign(n *namespace) {
 
 // file puts one listener on a guarded port where it belongs.
 func (l *look) file(n *namespace, g Guarded, s socket, owner map[uint64]process) {
-	who, known := owner[s.inode]
+	who, known := owner[s.Inode]
 	var ours bool
 	switch {
 	case len(g.Processes) == 0:
@@ -208,7 +208,7 @@ func (l *look) file(n *namespace, g Guarded, s socket, owner map[uint64]process)
 		ours = slices.ContainsFunc(n.processes, func(p process) bool { return p.named(g.Processes) })
 	}
 	n.listeners = append(n.listeners, listener{guarded: ours, Listener: Listener{
-		Service: g.Service, Protocol: g.Protocol, Namespace: n.id, Addr: s.addr, PID: who.pid, Process: who.name,
+		Service: g.Service, Protocol: g.Protocol, Namespace: n.id, Addr: s.Addr, PID: who.pid, Process: who.name,
 		Behind: n.attached.behind, Reason: n.attached.reason,
 	}})
 }

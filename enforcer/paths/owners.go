@@ -7,7 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
+
+	"github.com/nakama-warden/nakama-warden/procfs"
 )
 
 // maxDescriptors is how many descriptors of a process are looked at for listeners: programs open these first, and a
@@ -61,21 +62,11 @@ func eachSocket(dir string, visit func(inode uint64) bool) error {
 		if err != nil {
 			continue // closed meanwhile
 		}
-		if inode, ok := socketInode(to); ok && !visit(inode) {
+		if inode, ok := procfs.SocketInode([]byte(to)); ok && !visit(inode) {
 			return nil
 		}
 	}
 	return nil
-}
-
-// socketInode reads "socket:[12345]".
-func socketInode(link string) (uint64, bool) {
-	number, isSocket := strings.CutPrefix(link, "socket:[")
-	if !isSocket {
-		return 0, false
-	}
-	inode, err := strconv.ParseUint(strings.TrimSuffix(number, "]"), 10, 64)
-	return inode, err == nil
 }
 
 // likelyFirst orders processes for owners: this one, which holds few and whose web port is guarded too, then those with

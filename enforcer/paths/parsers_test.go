@@ -10,8 +10,6 @@ import (
 	"testing"
 
 	"github.com/google/nftables/expr"
-
-	"github.com/nakama-warden/nakama-warden/enforcer/policy"
 )
 
 func rangeText(r portRange) string {
@@ -23,18 +21,6 @@ func rangeText(r portRange) string {
 
 func rangeText2(first, last uint16) string { return fmt.Sprintf("%d-%d", first, last) }
 
-// Listeners come first; what lies behind the first other socket is not even looked at.
-func TestParseSocketsStopsBehindTheListeners(t *testing.T) {
-	text := tableHeading + line(7351) +
-		"   1: 0100007F:1CB6 0100007F:C001 01 00000000:00000000 00:00000000 00000000     0        0 5 1\n" +
-		"this is no line\n"
-	found, err := parseSockets(strings.NewReader(text), policy.TCP)
-	want := []socket{{policy.TCP, netip.MustParseAddrPort("0.0.0.0:7351"), 7351}}
-	if err != nil || !slices.Equal(found, want) {
-		t.Errorf("got %v, %v; want %v", found, err, want)
-	}
-}
-
 // Who holds few is asked first, and who holds a hundred thousand sockets without a guarded name last.
 func TestOwnersAreLookedForWhereTheyAreLikely(t *testing.T) {
 	self := os.Getpid()
@@ -45,30 +31,6 @@ func TestOwnersAreLookedForWhereTheyAreLikely(t *testing.T) {
 	}
 	if want := []int{self, self + 1, 1, self + 2}; !slices.Equal(order, want) {
 		t.Errorf("got %v; want %v", order, want)
-	}
-}
-
-func TestParseAddrPort(t *testing.T) {
-	if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
-		t.Skip("the samples are of a little-endian machine")
-	}
-	for text, want := range map[string]string{
-		"0100007F:1CB7":                         "127.0.0.1:7351",
-		"00000000000000000000000001000000:1CB7": "[::1]:7351",
-		"0000000000000000FFFF00000100007F:0050": "127.0.0.1:80",
-		"000018FD000000000000000002000000:0050": "[fd18::2]:80",
-		"0100007F":                              "",
-		"01:1CB7":                               "",
-		"x100007F:1CB7":                         "",
-		"0100007F:10000":                        "",
-	} {
-		got := ""
-		if addr, err := parseAddrPort(text); err == nil {
-			got = addr.String()
-		}
-		if got != want {
-			t.Errorf("%q: got %q; want %q", text, got, want)
-		}
 	}
 }
 
@@ -135,21 +97,6 @@ func TestPortSets(t *testing.T) {
 			t.Errorf("%s: got %v; want %v", c.name, c.got, c.want)
 		}
 	}
-}
-
-func FuzzSockets(f *testing.F) {
-	f.Add(tableHeading + line(7351))
-	f.Add(tableHeading + "   1: 00000000000000000000000001000000:1CB7 0:0 0A 0 0 0 0 0 5\n")
-	f.Fuzz(func(t *testing.T, text string) {
-		for _, protocol := range []policy.Protocol{policy.TCP, policy.UDP} {
-			found, err := parseSockets(strings.NewReader(text), protocol)
-			for _, s := range found {
-				if err == nil && !s.addr.IsValid() {
-					t.Errorf("an invalid address without an error: %v", s)
-				}
-			}
-		}
-	})
 }
 
 func FuzzArguments(f *testing.F) {

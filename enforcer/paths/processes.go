@@ -1,7 +1,6 @@
 package paths
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,7 +10,7 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/sys/unix"
+	"github.com/nakama-warden/nakama-warden/procfs"
 )
 
 // process is a running program. Threads and their namespaces of their own are not looked at.
@@ -21,12 +20,9 @@ type process struct {
 	netns string // such as "net:[4026531840]"; "" where it could not be seen
 }
 
-// maxName is how many bytes of a program's name the kernel keeps.
-const maxName = 15
-
 // named says that the process is one of these programs.
 func (p process) named(names []string) bool {
-	return slices.ContainsFunc(names, func(name string) bool { return p.name == name[:min(len(name), maxName)] })
+	return slices.ContainsFunc(names, func(name string) bool { return p.name == name[:min(len(name), procfs.MaxName)] })
 }
 
 // readProcesses lists what runs.
@@ -41,6 +37,7 @@ func readProcesses(proc string) ([]process, error) {
 		return nil, fmt.Errorf("list %s: %w", proc, err)
 	}
 	var all []process
+	var buffer [64]byte
 	for _, name := range names {
 		pid, err := strconv.Atoi(name)
 		if err != nil || pid <= 0 {
@@ -50,7 +47,7 @@ func readProcesses(proc string) ([]process, error) {
 		if err != nil && !errors.Is(err, fs.ErrPermission) {
 			continue // ended
 		}
-		comm, err := readSmall(filepath.Join(proc, name, "comm"))
+		comm, err := procfs.ReadSmall(int(dir.Fd()), name+"/comm", buffer[:])
 		if err != nil {
 			continue
 		}
@@ -58,22 +55,6 @@ func readProcesses(proc string) ([]process, error) {
 	}
 	slices.SortFunc(all, func(a, b process) int { return a.pid - b.pid })
 	return all, nil
-}
-
-// readSmall reads a file of /proc that fits into one read. It is called for every process: os.ReadFile would take twice
-// as many system calls.
-func readSmall(path string) ([]byte, error) {
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
-	}
-	defer unix.Close(fd)
-	var buf [128]byte
-	n, err := unix.Read(fd, buf[:])
-	if err != nil {
-		return nil, &fs.PathError{Op: "read", Path: path, Err: err}
-	}
-	return bytes.Clone(buf[:n]), nil
 }
 
 // argv returns the arguments of a process, the program first.

@@ -69,7 +69,7 @@ func (l *look) aliasesOfProxies() {
 }
 
 func (l *look) listensOn(p proxy) bool {
-	return slices.ContainsFunc(l.own.sockets, func(s socket) bool { return s.protocol == p.protocol && s.addr.Port() == p.port })
+	return slices.ContainsFunc(l.own.sockets, func(s socket) bool { return s.protocol == p.protocol && s.Addr.Port() == p.port })
 }
 
 func (l *look) aliasOfProxy(p proxy) {
@@ -98,17 +98,17 @@ func (l *look) silentProxies(told map[uint16]bool) {
 	}
 	inodes := map[uint64]bool{}
 	for _, s := range l.own.sockets {
-		inodes[s.inode] = true
+		inodes[s.Inode] = true
 	}
 	owner, err := owners(l.opts.Proc, candidates, inodes)
 	l.problem("find the listeners of "+candidates[0].name, err)
 	for _, s := range l.own.sockets {
-		p, known := owner[s.inode]
-		if !known || told[s.addr.Port()] || s.addr.Addr().IsLoopback() {
+		p, known := owner[s.Inode]
+		if !known || told[s.Addr.Port()] || s.Addr.Addr().IsLoopback() {
 			continue
 		}
 		if !l.guardsPort(s) {
-			l.problems = append(l.problems, fmt.Sprintf("%s port %d is forwarded by %s (process %d) into containers; to which port cannot be seen: publish the guarded ports under their own numbers", s.protocol, s.addr.Port(), p.name, p.pid))
+			l.problems = append(l.problems, fmt.Sprintf("%s port %d is forwarded by %s (process %d) into containers; to which port cannot be seen: publish the guarded ports under their own numbers", s.protocol, s.Addr.Port(), p.name, p.pid))
 			continue
 		}
 		for _, g := range l.guarded {

@@ -46,10 +46,12 @@ func below(top string) (allowed []string, known bool) {
 		return []string{"agent", "enforcer", "collector", "alerting", "status", "dashboards", "packaging"}, true
 	case "agent":
 		return []string{"enforcer", "collector", "alerting", "status"}, true
-	case "enforcer", "collector", "alerting", lab:
+	case "enforcer", "collector":
+		return []string{"status", "procfs"}, true
+	case "alerting", lab:
 		// The lab is imported by tests of every layer: it must stand below them all.
 		return []string{"status"}, true
-	case "status", "dashboards", "packaging":
+	case "status", "procfs", "dashboards", "packaging":
 		return nil, true
 	case "test":
 		return []string{"cmd", "agent", "enforcer", "collector", "alerting", "status", "dashboards", "packaging", lab}, true
@@ -128,7 +130,7 @@ type home struct {
 }
 
 func homes() []home {
-	wire := []string{"enforcer/kernel", "enforcer/paths", "enforcer/refusals", "collector"}
+	wire := []string{"enforcer/kernel", "enforcer/paths", "enforcer/refusals", "collector", "procfs"}
 	return []home{
 		{"github.com/google/nftables", wire, "nothing above them knows netlink"},
 		{"github.com/mdlayher/netlink", wire, "nothing above them knows netlink"},

@@ -86,6 +86,11 @@ func TestHouse(t *testing.T) {
 		{"status/words/verdict.go", "alerting", "status may import only nothing of ours"},
 		{"agent/web/page/page.go", "status/words", allowed},
 		{"enforcer/policy/policy.go", "status", allowed},
+		{"enforcer/paths/owners.go", "procfs", allowed},
+		{"collector/discovery/look.go", "procfs", allowed},
+		{"agent/plan.go", "procfs", "agent may import only"},
+		{"procfs/socket.go", "status", "procfs may import only nothing of ours"},
+		{"procfs/socket_test.go", "test/lab", allowed},
 
 		{"test/lab/lab.go", "enforcer", "test/lab may import only status"},
 		{"test/lab/lab.go", "status", allowed},

@@ -2,12 +2,11 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
+	"github.com/creack/pty"
 )
 
 // endTheQuestion stands for a ctx that ends while nobody answers.
@@ -54,19 +53,12 @@ func TestAskWithoutATerminalIsANo(t *testing.T) {
 // aTerminal is a terminal by its path, and the side of it at which a person sits.
 func aTerminal(t *testing.T) (near *os.File, path string) {
 	t.Helper()
-	near, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	near, far, err := pty.Open()
 	if err != nil {
 		t.Skipf("lacks pseudo-terminals: %v", err)
 	}
-	t.Cleanup(func() { _ = near.Close() })
-	if err := unix.IoctlSetPointerInt(int(near.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	number, err := unix.IoctlGetInt(int(near.Fd()), unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return near, fmt.Sprintf("/dev/pts/%d", number)
+	t.Cleanup(func() { _, _ = near.Close(), far.Close() })
+	return near, far.Name()
 }
 
 func readUntil(t *testing.T, near *os.File, want string) {

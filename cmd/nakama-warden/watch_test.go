@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -14,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/creack/pty"
 
 	"github.com/nakama-warden/nakama-warden/agent"
 	"github.com/nakama-warden/nakama-warden/agent/control"
@@ -89,17 +90,9 @@ type terminal struct {
 // openTerminal returns a terminal, and the end that a command has.
 func openTerminal(t *testing.T) (x *terminal, far *os.File) {
 	t.Helper()
-	near, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	near, far, err := pty.Open()
 	if err != nil {
 		t.Skipf("lacks pseudo-terminals: %v", err)
-	}
-	number, err := unix.IoctlGetInt(int(near.Fd()), unix.TIOCGPTN)
-	if err = errors.Join(err, unix.IoctlSetPointerInt(int(near.Fd()), unix.TIOCSPTLCK, 0)); err != nil {
-		t.Fatal(err)
-	}
-	far, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
 	}
 	x = &terminal{t: t, near: near, chunks: make(chan string)}
 	x.resize(80, 24)
@@ -148,7 +141,7 @@ func (x *terminal) read() {
 
 func (x *terminal) resize(columns, rows uint16) {
 	x.t.Helper()
-	if err := unix.IoctlSetWinsize(int(x.near.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Col: columns, Row: rows}); err != nil {
+	if err := pty.Setsize(x.near, &pty.Winsize{Cols: columns, Rows: rows}); err != nil {
 		x.t.Fatal(err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
 )
 
@@ -116,34 +117,22 @@ func TestAPageThatIsTooLongSaysHowMuchIsMissing(t *testing.T) {
 	}
 }
 
-// pty is a terminal of this size: what is written to far can be read from near.
-func pty(t *testing.T, columns, rows uint16) (near, far *os.File) {
+// terminal has this size: what is written to far can be read from near.
+func terminal(t *testing.T, columns, rows uint16) (near, far *os.File) {
 	t.Helper()
-	near, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	near, far, err := pty.Open()
 	if err != nil {
 		t.Skipf("lacks pseudo-terminals: %v", err)
 	}
-	t.Cleanup(func() { _ = near.Close() })
-	if err := unix.IoctlSetPointerInt(int(near.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	number, err := unix.IoctlGetInt(int(near.Fd()), unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	far, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = far.Close() })
-	if err := unix.IoctlSetWinsize(int(far.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Col: columns, Row: rows}); err != nil {
+	t.Cleanup(func() { _, _ = near.Close(), far.Close() })
+	if err := pty.Setsize(far, &pty.Winsize{Cols: columns, Rows: rows}); err != nil {
 		t.Fatal(err)
 	}
 	return near, far
 }
 
 func TestAScreenGivesTheTerminalBack(t *testing.T) {
-	near, far := pty(t, 60, 10)
+	near, far := terminal(t, 60, 10)
 	before, err := unix.IoctlGetTermios(int(far.Fd()), unix.TCGETS)
 	if err != nil {
 		t.Fatal(err)

@@ -12,9 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
 
 	"github.com/nakama-warden/nakama-warden/agent"
 	"github.com/nakama-warden/nakama-warden/agent/control"
